@@ -1,0 +1,46 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A plain `swift build` needs liblz4 (Debian: liblz4-dev) and nothing else. Whatever needs more will sit in targets
+// behind package traits that are off by default.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .library(name: "LogFormat", targets: ["LogFormat"]),
+        .library(name: "FileIO", targets: ["FileIO"]),
+        .library(name: "SimulatedFileIO", targets: ["SimulatedFileIO"]),
+        .library(name: "SegmentedLog", targets: ["SegmentedLog"]),
+        .executable(name: "walbench", targets: ["walbench"]),
+    ],
+    targets: [
+        // C, each behind a header of plain functions that includes <stdint.h> and <stddef.h> only.
+        .target(name: "CLZ4", linkerSettings: [.linkedLibrary("lz4")]),
+        .target(name: "CCRC32C"),
+        .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+
+        // The library, lowest first; each target may import only what stands here as its dependency.
+        .target(name: "LogFormat", dependencies: ["CLZ4", "CCRC32C"], swiftSettings: strict),
+        .target(name: "FileIO", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "SimulatedFileIO", dependencies: ["FileIO"], swiftSettings: strict),
+        .target(name: "SegmentedLog", dependencies: ["LogFormat", "FileIO"], swiftSettings: strict),
+
+        .executableTarget(
+            name: "walbench", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),
+
+        .testTarget(name: "LogFormatTests", dependencies: ["LogFormat"], swiftSettings: strict),
+        .testTarget(name: "FileIOTests", dependencies: ["FileIO", "SimulatedFileIO"], swiftSettings: strict),
+        .testTarget(
+            name: "SegmentedLogTests", dependencies: ["SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO"],
+            swiftSettings: strict),
+    ]
+)
