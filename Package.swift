@@ -37,7 +37,8 @@ let package = Package(
         .executableTarget(
             name: "walbench", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),
 
-        .testTarget(name: "LogFormatTests", dependencies: ["LogFormat"], swiftSettings: strict),
+        .testTarget(
+            name: "LogFormatTests", dependencies: ["LogFormat"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(name: "FileIOTests", dependencies: ["FileIO", "SimulatedFileIO"], swiftSettings: strict),
         .testTarget(
             name: "SegmentedLogTests", dependencies: ["SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO"],

@@ -23,7 +23,8 @@ public protocol StorageDirectory: AnyObject, Sendable {
 
     /// Takes the exclusive lock of this directory for this object: `flock` on its descriptor and an entry in a table of
     /// this process keyed by (device, inode), since `flock` alone would let the same process in twice when a
-    /// descriptor is inherited. Returns false when somebody else holds it. Held until ``close()``, or until the process ends.
+    /// descriptor is inherited. Returns false when somebody else holds it, true when this object does (asking again
+    /// changes nothing). Held until ``close()``, or until the process ends.
     func tryLock() throws(FileError) -> Bool
 
     /// The names in the directory, sorted, without `.` and `..`. They need not be UTF-8 on disk: a name that is not is
@@ -33,21 +34,23 @@ public protocol StorageDirectory: AnyObject, Sendable {
     /// What stands under a name, not following a link; nil when nothing does.
     func status(of name: String) throws(FileError) -> FileStatus?
 
-    /// Opens an existing regular file. A link, directory, fifo or device is `notARegularFile`; never follows a link and
-    /// never blocks on a fifo.
+    /// Opens an existing regular file. Anything else under that name is ``FileError/Reason/wrongKind``; never follows a
+    /// link and never blocks on a fifo.
     func open(_ name: String, for access: FileAccess) throws(FileError) -> any StorageFile
 
-    /// Creates a file (0600) that must not exist, open for reading and writing. Its name is durable only after ``synchronize()``.
+    /// Creates a file (0600) that must not exist, open for reading and writing. Its name is durable only after
+    /// ``synchronize()``. After an error there is no file.
     func create(_ name: String, method: WriteMethod) throws(FileError) -> any StorageFile
 
-    /// Renames within the directory, replacing what `newName` named. Atomic in view of a crash; durable after ``synchronize()``.
+    /// Renames within the directory, replacing what `newName` named. Atomic in view of a crash; durable after
+    /// ``synchronize()``.
     func rename(_ oldName: String, to newName: String) throws(FileError)
 
     /// Removes a name. Durable after ``synchronize()``.
     func unlink(_ name: String) throws(FileError)
 
     /// `fsync` of the directory: on return every create, rename and unlink so far is durable. After an error nothing
-    /// may be assumed about any of them, and the call must not be repeated in the hope of an answer (FileError says so).
+    /// may be assumed about any of them, and the call must not be repeated in the hope of an answer.
     func synchronize() throws(FileError)
 
     /// The file system below: block size, room, and what kind it is.
@@ -64,9 +67,11 @@ public enum FileAccess: Sendable, Equatable {
 }
 
 /// How ``StorageFile/submitWrite(_:count:at:completion:)`` makes bytes durable, best first. Which of them a file system
-/// offers is found by trying (``StorageDirectory/create(_:method:)`` throws `EINVAL` where it does not).
+/// offers is found by trying: where it does not, ``StorageDirectory/create(_:method:)`` throws
+/// ``FileError/Reason/unsupported``.
 public enum WriteMethod: UInt8, Sendable, CaseIterable {
-    /// O_DIRECT | O_DSYNC: around the page cache, one device write per call. Needs block-aligned offset, count and memory.
+    /// O_DIRECT | O_DSYNC: around the page cache, one device write per call. Needs block-aligned offset, count and
+    /// memory.
     case directSynced = 1
     /// O_DSYNC through the page cache.
     case synced = 2
@@ -78,8 +83,9 @@ public enum WriteMethod: UInt8, Sendable, CaseIterable {
 public enum ReadSource: Sendable {
     /// The page cache, if it has the bytes.
     case cache
-    /// The device. Dirty pages are written back first, then cached pages are dropped or passed by. What recovery decides
-    /// on must be read so: after a failed sync the cache shows bytes that the disk does not have.
+    /// The device. Dirty pages are written back first (which makes nothing durable), then cached pages are dropped or
+    /// passed by. What recovery decides on must be read so: after a failed sync the cache shows bytes that the disk
+    /// does not have.
     case device
 }
 
@@ -88,7 +94,8 @@ public protocol StorageFile: AnyObject, Sendable {
     /// The name it was opened under, for messages.
     var name: String { get }
 
-    /// The method with which ``submitWrite(_:count:at:completion:)`` writes; `writeThenSync` for a file opened for reading.
+    /// The method with which ``submitWrite(_:count:at:completion:)`` writes; `writeThenSync` for a file opened for
+    /// reading.
     var writeMethod: WriteMethod { get }
 
     /// Reads up to `count` bytes at `offset` into `buffer` at `bufferOffset`. Returns fewer only at the end of the
@@ -112,7 +119,8 @@ public protocol StorageFile: AnyObject, Sendable {
     /// durable until ``synchronize()`` has returned, and that is the only promise.
     func write(_ buffer: AlignedBuffer, count: Int, at offset: UInt64) throws(FileError)
 
-    /// `fdatasync`: on return all bytes written so far, and the size, are durable. After an error, see ``submitWrite(_:count:at:completion:)``.
+    /// `fdatasync`: on return all bytes written so far, and the size, are durable. After an error, see
+    /// ``submitWrite(_:count:at:completion:)``.
     func synchronize() throws(FileError)
 
     /// Sets the size. A grown part reads as zeros and has no blocks yet.
@@ -125,7 +133,8 @@ public protocol StorageFile: AnyObject, Sendable {
     /// Size, links, identity as they are now.
     func status() throws(FileError) -> FileStatus
 
-    /// Closes the descriptor; an error of `close` is thrown, the descriptor is gone all the same. Closing twice does nothing.
+    /// Closes the descriptor, once the calls under way have returned; later calls throw `EBADF`. An error of `close` is
+    /// thrown, the descriptor is gone all the same. Closing twice does nothing.
     func close() throws(FileError)
 }
 

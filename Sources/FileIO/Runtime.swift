@@ -3,7 +3,8 @@
 /// The engine is written as plain state that is told of events and answers with the next thing to do. On Linux threads
 /// call into it (``SystemRuntime``); in the simulator one seeded scheduler does, so that a run repeats from its seed.
 public protocol Runtime: AnyObject, Sendable {
-    /// Wall-clock time in nanoseconds since 1970, UTC. For people; it may jump either way, and nothing is ordered by it.
+    /// Wall-clock time in nanoseconds since 1970, UTC. For people; it may jump either way, and nothing is ordered by
+    /// it.
     func wallClock() -> UInt64
 
     /// A clock that never goes back, in nanoseconds from an arbitrary start.
@@ -16,8 +17,9 @@ public protocol Runtime: AnyObject, Sendable {
     /// Pieces of work may run side by side. `work` may block on files, not on ``wait(for:)``.
     func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void)
 
-    /// Blocks the calling thread until ``signal(_:)`` was called for the cell (before or after this call). Returns the cell's value.
-    /// In the simulator: runs other work until then, and traps with a message when there is none left (a deadlock).
+    /// Blocks the calling thread until ``signal(_:value:)`` was called for the cell, before or after this call. Returns
+    /// the cell's value. In the simulator: runs other work until then, and traps with a message when there is none left
+    /// (a deadlock).
     func wait(for cell: WaitCell) -> UInt32
 
     /// As ``wait(for:)``, for at most `timeout` nanoseconds; nil when the time ran out.

@@ -1,0 +1,108 @@
+// The only file of the module that reads and writes integers, and the only one besides `Checksum` and `LZ4` that is
+// allowed to say `unsafe`. Everything is little-endian and may be unaligned. Callers check bounds and report errors
+// before they come here; a caller that did not would trap here, not read past the end.
+
+extension RawSpan {
+    /// The integer of `field` in the structure that begins at `base`.
+    @inline(__always)
+    func load<Value: FixedWidthInteger & BitwiseCopyable>(_ field: Field<Value>, at base: Int) -> Value {
+        loadInteger(at: base + field.offset)
+    }
+
+    /// The 16 bytes of `field`: high half first, each half little-endian.
+    @inline(__always)
+    func load(_ field: Field<LogUUID>, at base: Int) -> LogUUID {
+        LogUUID(
+            high: loadInteger(at: base + field.offset), low: loadInteger(at: base + field.offset + 8))
+    }
+
+    /// The integer whose first byte is at `offset`.
+    @inline(__always)
+    func loadInteger<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Value.Type = Value.self)
+        -> Value
+    {
+        Value(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
+    }
+
+    /// True when every byte of the range is zero.
+    func isZero(_ range: Range<Int>) -> Bool {
+        var offset = range.lowerBound
+        while range.upperBound - offset >= 8 {
+            if loadInteger(at: offset, as: UInt64.self) != 0 { return false }
+            offset += 8
+        }
+        while offset < range.upperBound {
+            if loadInteger(at: offset, as: UInt8.self) != 0 { return false }
+            offset += 1
+        }
+        return true
+    }
+
+    /// A copy of the range.
+    func copy(_ range: Range<Int>) -> [UInt8] {
+        unsafe extracting(range).withUnsafeBytes { bytes in unsafe [UInt8](bytes) }
+    }
+}
+
+extension MutableRawSpan {
+    /// Writes the integer of `field` in the structure that begins at `base`.
+    @inline(__always)
+    mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ value: Value, _ field: Field<Value>, at base: Int
+    ) {
+        storeInteger(value, at: base + field.offset)
+    }
+
+    /// Writes the 16 bytes of `field`.
+    @inline(__always)
+    mutating func store(_ value: LogUUID, _ field: Field<LogUUID>, at base: Int) {
+        storeInteger(value.high, at: base + field.offset)
+        storeInteger(value.low, at: base + field.offset + 8)
+    }
+
+    /// Writes the integer so that its first byte is at `offset`.
+    @inline(__always)
+    mutating func storeInteger<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+        storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
+    }
+
+    /// Copies all of `source` to `offset`.
+    mutating func store(_ source: RawSpan, at offset: Int) {
+        precondition(offset >= 0 && source.byteCount <= byteCount - offset, "bytes do not fit")
+        unsafe withUnsafeMutableBytes { target in
+            unsafe source.withUnsafeBytes { bytes in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: bytes)
+            }
+        }
+    }
+
+    /// CRC-32C of what stands in the range.
+    func checksum(of range: Range<Int>, continuing: UInt32 = 0) -> UInt32 {
+        Checksum.crc32c(bytes.extracting(range), continuing: continuing)
+    }
+
+    /// Makes every byte of the range zero.
+    mutating func clear(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside the bytes")
+        unsafe withUnsafeMutableBytes { target in
+            for index in range { unsafe target[index] = 0 }
+        }
+    }
+}
+
+extension [UInt8] {
+    /// The array's bytes. (The standard library's property is marked unsafe for element types with padding.)
+    var rawBytes: RawSpan {
+        @_lifetime(borrow self)
+        get { unsafe span.bytes }
+    }
+
+    /// `count` bytes, zero but for what `fill` writes.
+    static func filled(_ count: Int, _ fill: (inout MutableRawSpan) -> Void) -> [UInt8] {
+        var array = [UInt8](repeating: 0, count: count)
+        var span = array.mutableSpan
+        var bytes = unsafe span.mutableBytes
+        fill(&bytes)
+        return array
+    }
+}

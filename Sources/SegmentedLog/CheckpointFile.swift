@@ -1,0 +1,81 @@
+internal import FileIO
+internal import LogFormat
+
+/// The checkpoint file: two slots, written in turn.
+///
+/// A slot saves time and proves durability; the log decides. Any of slot, slots, file may be missing or wrong.
+struct CheckpointFile {
+    struct Slots {
+        var valid: [CheckpointSlot] = []
+        var exists = false
+        var slotBytes = 0
+        var remarks: [String] = []
+        /// A slot of a newer version: nothing may be touched.
+        var newer: FormatError?
+
+        var newest: CheckpointSlot? { valid.max { $0.generation < $1.generation } }
+    }
+
+    /// Reads what is there. Never fails: what cannot be read is a remark.
+    static func read(in directory: any StorageDirectory) -> Slots {
+        var slots = Slots()
+        let file: any StorageFile
+        do throws(FileError) {
+            guard let status = try directory.status(of: FileNames.checkpoint) else {
+                slots.remarks.append("no checkpoint file; the log is replayed from a segment's snapshot")
+                return slots
+            }
+            slots.exists = true
+            file = try directory.open(FileNames.checkpoint, for: .reading)
+            slots.slotBytes = Int(min(status.size / 2, 64 << 20)) / 4096 * 4096
+        } catch {
+            slots.remarks.append("checkpoint file not used: \(error)")
+            return slots
+        }
+        for index in 0..<2 where slots.slotBytes >= 4096 {
+            let buffer = AlignedBuffer(byteCount: slots.slotBytes)
+            do throws(FileError) {
+                // From the device: a slot whose sync failed must not be believed because the page cache shows it.
+                let count = try file.read(
+                    into: buffer, at: 0, count: slots.slotBytes, from: UInt64(index * slots.slotBytes),
+                    source: .device)
+                do throws(FormatError) {
+                    slots.valid.append(try Self.decode(buffer.bytes.extracting(0..<count), slot: index))
+                } catch {
+                    if error.isNewer { slots.newer = error }
+                    if !buffer.bytes.isZero(0..<count) {
+                        slots.remarks.append("checkpoint slot \(index) not used: \(error)")
+                    }
+                }
+            } catch {
+                slots.remarks.append("checkpoint slot \(index) not read: \(error)")
+            }
+        }
+        try? file.close()
+        return slots
+    }
+
+    private static func decode(_ bytes: RawSpan, slot: Int) throws(FormatError) -> CheckpointSlot {
+        let value = try CheckpointSlot(decoding: bytes)
+        guard value.slot == UInt32(slot) else { throw FormatError(.checkpointSlot, .mismatch(.slot), at: 0) }
+        return value
+    }
+
+    /// The bytes of a slot, padded with zeros to its size.
+    static func encode(_ slot: CheckpointSlot, slotBytes: Int) throws(LogError) -> AlignedBuffer {
+        let bytes: [UInt8]
+        do throws(FormatError) {
+            bytes = try slot.encode()
+        } catch {
+            throw LogError(.tooLarge, "the snapshot cannot be encoded: \(error)")
+        }
+        guard bytes.count <= slotBytes else {
+            throw LogError(
+                .tooLarge, "the snapshot takes \(bytes.count) bytes, a checkpoint slot has \(slotBytes); "
+                    + "raise snapshotLimitBytes or hold less state")
+        }
+        let buffer = AlignedBuffer(byteCount: slotBytes)
+        buffer.copy(from: bytes, at: 0)
+        return buffer
+    }
+}

@@ -1,0 +1,48 @@
+internal import LogFormat
+
+/// The names that a log gives to its files, and back.
+enum FileNames {
+    static let checkpoint = "checkpoint"
+    static let pid = "pid"
+    static let temporarySuffix = ".tmp"
+
+    enum Kind: Equatable {
+        case segment(SegmentNumber)
+        case temporary
+        case reserve(Int)
+        case checkpoint
+        case pid
+        case setAside
+        case foreign
+    }
+
+    static func segment(_ number: SegmentNumber) -> String { hex16(number.rawValue) + ".seg" }
+    static func reserve(_ index: Int) -> String { "reserve-\(index)" }
+    static func temporary(_ tag: UInt64) -> String { "spare-" + hex16(tag) + temporarySuffix }
+    static func setAside(_ lsn: LSN) -> String {
+        "aside-" + hex16(lsn.segment.rawValue) + "-" + String(lsn.offset, radix: 16)
+    }
+
+    static func kind(of name: String) -> Kind {
+        switch name {
+        case checkpoint: return .checkpoint
+        case pid: return .pid
+        case "reserve-0": return .reserve(0)
+        case "reserve-1": return .reserve(1)
+        default: break
+        }
+        if name.hasSuffix(temporarySuffix) { return .temporary }
+        if name.hasPrefix("aside-") { return .setAside }
+        if name.utf8.count == 20, name.hasSuffix(".seg"), let value = UInt64(name.prefix(16), radix: 16),
+            value != 0, segment(SegmentNumber(value)) == name
+        {
+            return .segment(SegmentNumber(value))
+        }
+        return .foreign
+    }
+
+    private static func hex16(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

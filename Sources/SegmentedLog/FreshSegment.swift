@@ -1,0 +1,55 @@
+internal import FileIO
+internal import LogFormat
+
+/// Makes a segment that appears whole: identity, first group and all under a spare name, synced, and then renamed. The
+/// rename is the moment at which its `open` frame counts.
+///
+/// For a new log, and for recovery where the last segment cannot be written on.
+struct FreshSegment {
+    let directory: any StorageDirectory
+    let runtime: any Runtime
+    let budget: SpaceBudget
+    let method: WriteMethod
+
+    /// - Parameters:
+    ///   - frames: the first group: snapshot, open frame, and frames carried over.
+    ///   - reserve: the reserve file to use instead of a new one, when there is no room.
+    func make(
+        _ identity: IdentityBlock, frames: [FramePayload], epoch: Epoch, nonce: UInt64, stated: DurableThrough,
+        nextSequence: EventSequence, reserve: Int?
+    ) throws(FileError) -> (segment: ActiveSegment, group: GroupCommit) {
+        let temporary = FileNames.temporary(runtime.randomNonzero())
+        let file: any StorageFile
+        if let reserve {
+            try directory.rename(FileNames.reserve(reserve), to: temporary)
+            file = try directory.open(temporary, for: .writing(method))
+        } else {
+            file = try directory.create(temporary, method: method)
+        }
+        do throws(FileError) {
+            if reserve == nil { try file.prewrite(0..<identity.segmentBytes) }
+            try file.write(
+                SegmentPreparation.encode(identity), count: SpaceBudget.identityBytes, at: 0)
+            let segment = ActiveSegment(
+                number: identity.segment, life: identity.life, file: file, segmentBytes: identity.segmentBytes,
+                kind: identity.kind, cursor: UInt64(SpaceBudget.identityBytes))
+            let group = GroupCommit(
+                segment: segment,
+                plan: GroupPlan(frames, blockBytes: budget.blockBytes),
+                frames: frames, tickets: [], firstFrames: [], epoch: epoch, nonce: nonce, stated: stated,
+                nextSequence: nextSequence, opensEpoch: true)
+            let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)
+            group.assemble(into: buffer, commitTime: runtime.wallClock())
+            try file.write(buffer, count: group.plan.totalBytes, at: group.offset)
+            try file.synchronize()
+            try directory.rename(temporary, to: FileNames.segment(identity.segment))
+            try directory.synchronize()
+            segment.cursor = group.end.lsn.offset
+            return (segment, group)
+        } catch {
+            try? file.close()
+            try? directory.unlink(temporary)
+            throw error
+        }
+    }
+}

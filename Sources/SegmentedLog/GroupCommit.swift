@@ -1,0 +1,134 @@
+internal import FileIO
+internal import LogFormat
+
+/// A group of frames on its way to the disk: placed and numbered under the log's lock, put together and written outside it.
+final class GroupCommit: @unchecked Sendable {
+    enum Outcome { case written, failed(FileError) }
+
+    let segment: ActiveSegment
+    let offset: UInt64
+    let plan: GroupPlan
+    let frames: [FramePayload]
+    /// The sequence of the first event, or the next one at this place, for each frame.
+    let baseSequences: [EventSequence]
+    let tickets: [AppendTicket]
+    /// Index of each ticket's first frame in `frames`.
+    let firstFrames: [Int]
+    let epoch: Epoch
+    let nonce: UInt64
+    /// What its frames state: durable when it was put together.
+    let stated: DurableThrough
+    /// Where the log stands when it is durable.
+    let end: DurableThrough
+    /// The snapshot and open frames that begin an epoch after a failed write.
+    let opensEpoch: Bool
+
+    /// Guarded by the log's lock.
+    var outcome: Outcome?
+
+    init(
+        segment: ActiveSegment, plan: GroupPlan, frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int],
+        epoch: Epoch, nonce: UInt64, stated: DurableThrough, nextSequence: EventSequence, opensEpoch: Bool
+    ) {
+        self.segment = segment
+        offset = segment.cursor
+        self.plan = plan
+        self.frames = frames
+        self.tickets = tickets
+        self.firstFrames = firstFrames
+        self.epoch = epoch
+        self.nonce = nonce
+        self.stated = stated
+        self.opensEpoch = opensEpoch
+        var next = nextSequence
+        var bases: [EventSequence] = []
+        for frame in frames {
+            bases.append(next)
+            next = EventSequence(next.rawValue + UInt64(frame.eventCount))
+        }
+        baseSequences = bases
+        end = DurableThrough(
+            lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.totalBytes)), nextSequence: next)
+    }
+
+    var beginsSegment: Bool { offset == UInt64(SpaceBudget.identityBytes) }
+
+    /// One of its frames, as replay hands it out; for what recovery has written again in another place.
+    func replayed(_ index: Int, header: FrameHeader) -> ReplayedFrame {
+        let position = offset + UInt64(plan.offsets[index])
+        var header = header
+        header.frameBytes = UInt32(plan.frameBytes[index])
+        header.baseSequence = baseSequences[index]
+        header.durableThrough = stated
+        header.epoch = epoch
+        header.nonce = nonce
+        header.storedBytes = UInt32(frames[index].bytes.count)
+        header.compression = frames[index].compression
+        header.payloadChecksum = frames[index].checksum
+        return ReplayedFrame(
+            lsn: LSN(segment: segment.number, offset: position),
+            end: LSN(segment: segment.number, offset: position + UInt64(plan.frameBytes[index])), header: header,
+            payload: frames[index].bytes)
+    }
+
+    /// Writes headers, payloads and padding into `buffer`. Copies each payload once; computes the header checksums.
+    func assemble(into buffer: AlignedBuffer, commitTime: UInt64) {
+        buffer.withMutableBytes { (bytes: inout MutableRawSpan) in
+            for (index, frame) in frames.enumerated() {
+                let place = plan.offsets[index]
+                Frame.write(
+                    frame, baseSequence: baseSequences[index], commitTime: commitTime, durableThrough: stated,
+                    epoch: epoch, nonce: nonce, frameBytes: plan.frameBytes[index], life: segment.life,
+                    position: offset + UInt64(place), into: &bytes, at: place)
+            }
+            if let padding = plan.padding {
+                Frame.writePadding(
+                    baseSequence: end.nextSequence, commitTime: commitTime, durableThrough: stated, epoch: epoch,
+                    nonce: nonce, frameBytes: padding.count, life: segment.life,
+                    position: offset + UInt64(padding.lowerBound), into: &bytes, at: padding.lowerBound)
+            }
+        }
+    }
+
+    /// The answer for the ticket at `index`, once everything up to the group's end is durable.
+    func receipt(forTicket index: Int) -> AppendReceipt {
+        let first = firstFrames[index]
+        let after = first + tickets[index].frames.count
+        let lower = baseSequences[first].rawValue
+        let upper = after < baseSequences.count ? baseSequences[after].rawValue : end.nextSequence.rawValue
+        return AppendReceipt(
+            sequences: lower..<upper,
+            lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.offsets[first])),
+            durableThrough: end)
+    }
+}
+
+/// The segment that groups are placed in. Guarded by the log's lock; the file itself is thread-safe.
+final class ActiveSegment: @unchecked Sendable {
+    let number: SegmentNumber
+    let life: SegmentLife
+    let file: any StorageFile
+    let segmentBytes: UInt64
+    let kind: SegmentKind
+    /// Where the next group goes.
+    var cursor: UInt64
+
+    init(
+        number: SegmentNumber, life: SegmentLife, file: any StorageFile, segmentBytes: UInt64, kind: SegmentKind,
+        cursor: UInt64
+    ) {
+        self.number = number
+        self.life = life
+        self.file = file
+        self.segmentBytes = segmentBytes
+        self.kind = kind
+        self.cursor = cursor
+    }
+
+    /// Whether a group of `bytes` fits and leaves the block that the seal will need.
+    func fits(_ bytes: Int, blockBytes: Int) -> Bool {
+        cursor + UInt64(bytes + blockBytes) <= segmentBytes
+    }
+
+    var isUnused: Bool { cursor == UInt64(SpaceBudget.identityBytes) }
+}

@@ -1,0 +1,87 @@
+internal import FileIO
+internal import LogFormat
+
+extension Log {
+    /// Writes a checkpoint slot now: the client's state and the live segments. Saves time at the next opening; nothing
+    /// else depends on it. Blocks for one write and one sync; appends go on meanwhile.
+    public func checkpoint() throws(LogError) {
+        let client = clientSource?()
+        let (snapshot, durable) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
+            let client = client ?? ClientCheckpoint(through: state.durable, bytes: [])
+            if let error = snapshotError(client) { throw error }
+            state.bytesSinceCheckpoint = 0
+            return (state.snapshot(client), state.durable)
+        }
+        try writeCheckpoint(snapshot, durable: durable)
+    }
+
+    func checkpointInBackground() {
+        var failure: LogError?
+        do throws(LogError) { try checkpoint() } catch { failure = error }
+        lock.withLock {
+            checkpointing = false
+            backgroundCount -= 1
+            if let failure { lastBackgroundError = failure }
+        }
+        wakeClosers()
+    }
+
+    /// Writes the older slot. The newer one stays as it is, so a torn write costs nothing.
+    func writeCheckpoint(_ snapshot: Snapshot, durable: DurableThrough) throws(LogError) {
+        let time = runtime.wallClock()
+        try checkpointLock.withLock { () throws(LogError) in
+            let slot = CheckpointSlot(
+                slot: nextSlot, logUUID: logUUID, generation: checkpointGeneration + 1, durableThrough: durable,
+                time: time, snapshot: snapshot)
+            let buffer = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
+            do throws(FileError) {
+                do throws(FileError) {
+                    try CheckpointFile.overwrite(slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes)
+                } catch {
+                    // Its bytes on disk are unknown now, and are not written again: a new file takes its place.
+                    try CheckpointFile.replace(
+                        slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes,
+                        temporary: FileNames.temporary(runtime.randomNonzero()))
+                }
+            } catch {
+                throw .file(error, "the checkpoint cannot be written; the log itself is not affected")
+            }
+            checkpointGeneration += 1
+            nextSlot = 1 - nextSlot
+        }
+    }
+}
+
+extension CheckpointFile {
+    static func overwrite(
+        _ slot: UInt32, with buffer: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int
+    ) throws(FileError) {
+        let file = try directory.open(FileNames.checkpoint, for: .writing(.writeThenSync))
+        defer { try? file.close() }
+        guard try file.status().size == UInt64(2 * slotBytes) else {
+            throw FileError(.write, path: FileNames.checkpoint, errno: 0, reason: .unsupported)
+        }
+        try file.write(buffer, count: slotBytes, at: UInt64(slot) * UInt64(slotBytes))
+        try file.synchronize()
+    }
+
+    /// A new file with one slot, allocated whole, under a spare name; then its name, atomically.
+    static func replace(
+        _ slot: UInt32, with buffer: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int,
+        temporary: String
+    ) throws(FileError) {
+        let file = try directory.create(temporary, method: .writeThenSync)
+        do throws(FileError) {
+            try file.prewrite(0..<UInt64(2 * slotBytes))
+            try file.write(buffer, count: slotBytes, at: UInt64(slot) * UInt64(slotBytes))
+            try file.synchronize()
+            try file.close()
+            try directory.rename(temporary, to: FileNames.checkpoint)
+        } catch {
+            try? file.close()
+            try? directory.unlink(temporary)
+            throw error
+        }
+        try directory.synchronize()
+    }
+}

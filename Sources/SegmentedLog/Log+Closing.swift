@@ -1,0 +1,101 @@
+internal import FileIO
+internal import LogFormat
+
+extension Log {
+    /// Ends the epoch cleanly: what was appended is finished, a checkpoint and a `close` frame are written, the lock is
+    /// given up. Later calls throw `closed`. Closing twice does nothing.
+    ///
+    /// Blocks until the appends and the background work under way are done. The log is closed when this returns or
+    /// throws; an error says only that the next opening will have more to do.
+    public func close() throws(LogError) {
+        guard lock.withLock({ () -> Bool in
+            if state.isClosing { return false }
+            state.isClosing = true
+            return true
+        }) else { return }
+        waitUntilQuiet()
+        var failure: LogError?
+        if lock.withLock({ if case .running = state.phase { true } else { false } }) {
+            do throws(LogError) {
+                // The checkpoint first, so that replay comes by the close frame and knows that nothing follows.
+                try checkpoint()
+                try appendClose()
+                waitUntilQuiet()
+            } catch {
+                failure = error
+            }
+        }
+        let files = lock.withLock { () -> [any StorageFile] in
+            state.phase = .closed
+            return [state.active?.file, state.prepared?.file].compactMap { $0 }
+        }
+        for file in files {
+            do throws(FileError) {
+                try file.close()
+            } catch {
+                failure = failure ?? .file(error, "a segment of \(path) cannot be closed; its data was synced before")
+            }
+        }
+        directory.close()
+        if let failure { throw failure }
+    }
+
+    /// The close frame goes where there is room for it; it is not worth a new segment.
+    private func appendClose() throws(LogError) {
+        let ticket = AppendTicket([LogState.payload(.close, [])], onlyIfItFits: true, completion: nil)
+        lock.lock()
+        guard let active = state.active, state.accepts(ticket, in: active) else { return lock.unlock() }
+        state.pending.append(ticket)
+        let work = nextWork()
+        lock.unlock()
+        _ = try wait(for: ticket, doing: work)
+    }
+
+    private func waitUntilQuiet() {
+        while true {
+            let cell = WaitCell()
+            let quiet = lock.withLock { () -> Bool in
+                if isQuiet { return true }
+                closeWaiters.append(cell)
+                return false
+            }
+            if quiet { return }
+            _ = runtime.wait(for: cell)
+        }
+    }
+
+    /// Under the lock: nothing waits, nothing is under way.
+    private var isQuiet: Bool {
+        guard state.pending.isEmpty, state.inFlight.isEmpty, backgroundCount == 0 else { return false }
+        switch state.phase {
+        case .running, .readOnly, .closed: return true
+        case .latched, .reopening: return false
+        }
+    }
+
+    func wakeClosers() {
+        let cells = lock.withLock { () -> [WaitCell] in
+            guard !closeWaiters.isEmpty, isQuiet else { return [] }
+            defer { closeWaiters = [] }
+            return closeWaiters
+        }
+        for cell in cells { runtime.signal(cell, value: 1) }
+    }
+
+    // MARK: Idle
+
+    /// After a while without appends a mark states what is durable, so that nothing of it can be mistaken for a torn tail.
+    func armIdleTimer(_ activity: UInt64) {
+        runtime.schedule(after: configuration.idleMarkDelay) { [self] in
+            let (marks, again) = lock.withLock { () -> (Bool, UInt64?) in
+                idleTimerArmed = false
+                guard state.isIdle else { return (false, nil) }
+                if state.activity == activity { return (true, nil) }
+                idleTimerArmed = true
+                return (false, state.activity)
+            }
+            if marks { submit(AppendTicket([LogState.payload(.mark, [])], onlyIfItFits: true) { _ in }) }
+            if let again { armIdleTimer(again) }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+internal import FileIO
+internal import LogFormat
+
+/// What lies in a log's directory, by name and, where it was looked at, by identity.
+struct LogInventory {
+    var segments: [SegmentNumber] = []
+    var temporaries: [String] = []
+    var reserves: Set<Int> = []
+    var setAside: [String] = []
+    var foreign: [String] = []
+    var hasCheckpoint = false
+
+    init(_ directory: any StorageDirectory) throws(FileError) {
+        for name in try directory.list() {
+            switch FileNames.kind(of: name) {
+            case .segment(let number): segments.append(number)
+            case .temporary: temporaries.append(name)
+            case .reserve(let index): reserves.insert(index)
+            case .checkpoint: hasCheckpoint = true
+            case .setAside: setAside.append(name)
+            case .pid: break
+            case .foreign: foreign.append(name)
+            }
+        }
+        segments.sort()
+    }
+
+    /// Nothing here was ever a log: at most files under spare names, from a creation that a crash cut short.
+    var isVirgin: Bool { segments.isEmpty && !hasCheckpoint && setAside.isEmpty && reserves.isEmpty }
+}
+
+/// A segment file that was opened and looked at.
+final class ScannedSegment {
+    let number: SegmentNumber
+    let file: any StorageFile
+    let status: FileStatus
+    /// nil when neither copy is valid; the life may be known all the same.
+    let identity: IdentityBlock?
+    let validCopies: Int
+    var life: SegmentLife?
+    /// The sync at recovery failed: what lies beyond the proven position is not known to be durable.
+    var syncFailed = false
+
+    init(
+        number: SegmentNumber, file: any StorageFile, status: FileStatus, identity: IdentityBlock?, validCopies: Int
+    ) {
+        self.number = number
+        self.file = file
+        self.status = status
+        self.identity = identity
+        self.validCopies = validCopies
+        life = identity?.life
+    }
+
+    var segmentBytes: UInt64 { min(identity.map { UInt64($0.segmentBytes) } ?? status.size, 4_294_963_200) }
+
+    /// Frames can be looked for up to here.
+    var readableEnd: UInt64 { min(segmentBytes, status.size) }
+
+    func window() -> SegmentWindow? {
+        life.map { SegmentWindow(file: file, life: $0, end: readableEnd, source: .device) }
+    }
+
+    /// Opens a segment and reads its identity.
+    static func open(
+        _ number: SegmentNumber, in directory: any StorageDirectory, source: ReadSource = .device
+    ) throws(LogError) -> ScannedSegment {
+        let name = FileNames.segment(number)
+        do throws(FileError) {
+            let file = try directory.open(name, for: .reading)
+            let status = try file.status()
+            let buffer = AlignedBuffer(byteCount: SpaceBudget.identityBytes)
+            var identity: IdentityBlock?
+            var valid = 0
+            for copy in 0..<2 {
+                // Each copy by itself: one unreadable sector must not take both.
+                guard
+                    let count = try? file.read(
+                        into: buffer, at: 0, count: IdentityBlock.byteCount,
+                        from: UInt64(copy * IdentityBlock.byteCount), source: source)
+                else { continue }
+                do throws(FormatError) {
+                    let block = try IdentityBlock(decoding: buffer.bytes.extracting(0..<count))
+                    valid += 1
+                    if identity == nil { identity = block }
+                } catch {
+                    if error.isNewer {
+                        throw FileError(.open, path: name, errno: 0, reason: .unsupported)
+                    }
+                }
+            }
+            return ScannedSegment(
+                number: number, file: file, status: status, identity: identity, validCopies: valid)
+        } catch {
+            if error.reason == .unsupported && error.errno == 0 {
+                throw LogError(
+                    .newerVersion,
+                    "\(name) in \(directory.path) was written by a newer version or with a feature that this version does "
+                        + "not know; nothing was touched; use the version that wrote it")
+            }
+            throw .file(error, "segment \(name) in \(directory.path) cannot be opened")
+        }
+    }
+}

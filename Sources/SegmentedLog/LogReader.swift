@@ -1,0 +1,262 @@
+internal import FileIO
+public import LogFormat
+
+/// What a reader comes to.
+public enum LogItem: Sendable {
+    case frame(LogFrame)
+    /// Proven damage. The client records it (``Log/record(_:)``) before it goes on; the reader itself is past it already.
+    case damage(DamagedRange)
+    /// Bytes that the disk does not give at present, for the second time. The reader is past them; they are not lost.
+    case unreadable(DamagedRange)
+}
+
+/// A frame, verified.
+public struct LogFrame: Sendable {
+    public var lsn: LSN
+    /// The LSN of what follows.
+    public var end: LSN
+    public var header: FrameHeader
+    /// The stored payload; empty when only headers are read.
+    public var payload: [UInt8]
+}
+
+/// Reads a log in order, up to what is durable: segment by segment, in large pieces, each frame verified once.
+///
+/// One thread at a time. Holds at most one file open and one window of 1 MiB (or the largest frame). Its present segment is
+/// not recycled under it; a retired one is left at the next call. Costs one read for each MiB, and one copy of each payload.
+public final class LogReader: @unchecked Sendable {
+    private let log: Log
+    private let headersOnly: Bool
+    private var segment: SegmentNumber
+    private var offset: UInt64
+    private var expected: EventSequence?
+    private var runningEpoch = Epoch(0)
+    private var window: SegmentWindow?
+    private var isPinned = false
+
+    private static let windowBytes = 1 << 20
+    private static let start = UInt64(SpaceBudget.identityBytes)
+
+    init(_ log: Log, from lsn: LSN?, expecting sequence: EventSequence?, headersOnly: Bool) {
+        self.log = log
+        self.headersOnly = headersOnly
+        let first = log.lock.withLock { log.state.table.entries.first }
+        let place = lsn ?? LSN(segment: first?.number ?? SegmentNumber(1), offset: Self.start)
+        segment = place.segment
+        offset = max(place.offset, Self.start)
+        expected = sequence
+    }
+
+    deinit { leave() }
+
+    /// Where the next frame is looked for.
+    public var position: LSN { LSN(segment: segment, offset: offset) }
+
+    /// The next item, or nil when there is nothing durable beyond ``position`` at present. Blocks for a read now and then.
+    public func next() throws(LogError) -> LogItem? {
+        while true {
+            guard let place = try locate() else { return nil }
+            let limit = place.end
+            let window = try enter(limit)
+            switch window.probe(at: offset, verifyingPayload: !headersOnly) {
+            case .frame(let header) where counts(header): return try take(header, window)
+            default: break
+            }
+            // Not what it should be. The page cache may lag behind direct writes, so the device is asked before judging.
+            let device = try reopen(limit)
+            switch device.probe(at: offset, verifyingPayload: true) {
+            case .frame(let header) where counts(header): return try take(header, device)
+            case .unreadable: return pass(device, place, unreadable: true)
+            default:
+                if let item = pass(device, place, unreadable: false) { return item }
+            }
+        }
+    }
+
+    /// The frame that ends at ``position``, which moves back to its beginning; nil at the beginning of the segment, or when
+    /// what stands before is damaged.
+    public func previous() throws(LogError) -> LogFrame? {
+        guard try locate() != nil || offset > Self.start else { return nil }
+        let window = try enter(offset)
+        guard let (start, header) = window.frame(endingAt: offset, notBefore: Self.start) else { return nil }
+        let end = position
+        offset = start
+        expected = nil
+        do throws(FileError) {
+            return LogFrame(
+                lsn: position, end: end, header: header,
+                payload: headersOnly ? [] : try window.payload(of: header, at: start))
+        } catch {
+            throw .file(error, "the frame at \(position) cannot be read")
+        }
+    }
+
+    // MARK: Where
+
+    private struct Place {
+        var end: UInt64
+        var nextBase: EventSequence
+    }
+
+    /// Moves on to the segment that holds the next byte; nil when nothing durable is left.
+    private func locate() throws(LogError) -> Place? {
+        while true {
+            let (entry, next, durable) = log.lock.withLock {
+                () -> (SegmentEntry?, SegmentEntry?, DurableThrough) in
+                let table = log.state.table
+                return (
+                    table.entry(segment), table.entries.first { $0.number > segment }, log.state.durable
+                )
+            }
+            if let entry {
+                var end = entry.endOffset == 0 ? UInt64(entry.segmentBytes) : entry.endOffset
+                if segment == durable.lsn.segment { end = min(end, durable.lsn.offset) }
+                if segment > durable.lsn.segment { return nil }
+                if offset < end {
+                    return Place(end: end, nextBase: next?.baseSequence ?? durable.nextSequence)
+                }
+                if segment == durable.lsn.segment { return nil }
+            }
+            guard let next, next.number <= durable.lsn.segment else { return nil }
+            leave()
+            segment = next.number
+            offset = Self.start
+            runningEpoch = Epoch(0)
+            // Across a retired gap nothing is missing: its events were let go.
+            expected = entry == nil ? nil : expected.map { max($0, next.baseSequence) }
+        }
+    }
+
+    private func enter(_ end: UInt64) throws(LogError) -> SegmentWindow {
+        if let window {
+            // A growing segment: what was read before it grew is asked for again.
+            if window.end != end {
+                window.end = end
+                window.forget()
+            }
+            return window
+        }
+        return try open(end, .cache)
+    }
+
+    private func reopen(_ end: UInt64) throws(LogError) -> SegmentWindow { try open(end, .device) }
+
+    private func open(_ end: UInt64, _ source: ReadSource) throws(LogError) -> SegmentWindow {
+        leave()
+        let salt = log.lock.withLock { () -> UInt64? in
+            guard let entry = log.state.table.entry(segment) else { return nil }
+            log.pins[segment, default: 0] += 1
+            isPinned = true
+            return entry.salt
+        }
+        guard let salt else {
+            throw LogError(.notFound, "segment \(segment) of \(log.path) was retired", lsn: position)
+        }
+        do throws(FileError) {
+            let file = try log.directory.open(FileNames.segment(segment), for: .reading)
+            let size = try file.status().size
+            let opened = SegmentWindow(
+                file: file, life: SegmentLife(logUUID: log.logUUID, salt: salt, segment: segment),
+                end: min(end, size), source: source, windowBytes: Self.windowBytes)
+            if source == .cache { window = opened }
+            return opened
+        } catch {
+            leave()
+            throw .file(error, "segment \(segment) of \(log.path) cannot be read")
+        }
+    }
+
+    private func leave() {
+        if let window { try? window.file.close() }
+        window = nil
+        guard isPinned else { return }
+        isPinned = false
+        log.lock.withLock {
+            log.pins[segment, default: 1] -= 1
+            if log.pins[segment] == 0 { log.pins[segment] = nil }
+        }
+    }
+
+    // MARK: What
+
+    /// In one segment epochs only rise; a left-over of a lower one is not part of the log.
+    private func counts(_ header: FrameHeader) -> Bool {
+        header.epoch >= runningEpoch && header.baseSequence >= expected ?? header.baseSequence
+    }
+
+    private func take(_ header: FrameHeader, _ window: SegmentWindow) throws(LogError) -> LogItem {
+        if let expected, header.baseSequence > expected {
+            // Numbers are missing, though no bytes are: they went with a lost segment.
+            self.expected = header.baseSequence
+            return .damage(DamagedRange(.damaged, segment, offset, offset, expected, header.baseSequence))
+        }
+        let lsn = position
+        do throws(FileError) {
+            let payload = headersOnly ? [] : try window.payload(of: header, at: offset)
+            offset += UInt64(header.frameBytes)
+            runningEpoch = header.epoch
+            expected = EventSequence(header.baseSequence.rawValue + UInt64(header.eventCount))
+            return .frame(LogFrame(lsn: lsn, end: position, header: header, payload: payload))
+        } catch {
+            throw .file(error, "the frame at \(lsn) cannot be read")
+        }
+    }
+
+    /// Steps over what is no frame: quietly where a later epoch has cut the log, else with a word about what is missing.
+    private func pass(_ window: SegmentWindow, _ place: Place, unreadable: Bool) -> LogItem? {
+        let from = offset
+        var running = runningEpoch
+        let survey = SegmentSurvey(window, from: offset, runningEpoch: &running)
+        let ledger = EpochLedger(base: nil, found: survey.openings)
+        defer { leave() }
+        if let opening = ledger.opening(cuttingAt: position), opening.lsn.offset > from {
+            offset = opening.lsn.offset
+            return nil
+        }
+        var search = from + 8
+        while let (position, header) = window.nextHeader(from: search) {
+            let lsn = LSN(segment: segment, offset: position)
+            if counts(header), !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn),
+                case .frame = window.probe(at: position, verifyingPayload: true)
+            {
+                return skip(to: position, at: position, header.baseSequence, unreadable)
+            }
+            search = position + 8
+        }
+        return skip(to: place.end, at: 0, place.nextBase, unreadable)
+    }
+
+    private func skip(
+        to target: UInt64, at end: UInt64, _ next: EventSequence, _ unreadable: Bool
+    ) -> LogItem {
+        let first = expected ?? next
+        let range = DamagedRange(
+            unreadable ? .unreadable : .damaged, segment, offset, end, first, max(first, next))
+        offset = target
+        expected = max(first, next)
+        return unreadable ? .unreadable(range) : .damage(range)
+    }
+}
+
+extension Log {
+    /// A reader that starts at `lsn`, or at the oldest segment.
+    /// - Parameters:
+    ///   - sequence: the next sequence at that place, if it is known: then a hole at the very beginning is seen, too.
+    ///   - headersOnly: hop from header to header; payloads are neither read nor verified.
+    public func makeReader(
+        from lsn: LSN? = nil, expecting sequence: EventSequence? = nil, headersOnly: Bool = false
+    ) -> LogReader {
+        LogReader(self, from: lsn, expecting: sequence, headersOnly: headersOnly)
+    }
+
+    /// Records a damaged range that a reader came to, durably, and then sets its bytes aside as far as there is room. From
+    /// now on the events in it are lost, whatever the disk should give later.
+    public func record(_ range: DamagedRange) throws(LogError) {
+        _ = try append([
+            LogState.payload(.loss, LogState.encoded { () throws(FormatError) in try range.record.encode() })
+        ])
+        var report = RecoveryReport()
+        SetAside(directory: directory, runtime: runtime, budget: budget)
+            .copy(damaged: [range], of: logUUID, &report)
+    }
+}

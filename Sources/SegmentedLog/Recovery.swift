@@ -1,0 +1,346 @@
+internal import FileIO
+internal import LogFormat
+
+/// Opening what is there, up to the decision: reads, syncs what it read, and judges. It writes nothing into the log; what
+/// follows from its outcome is done by ``RecoveryPublication``.
+///
+///     inventory -> identities, checkpoint -> base snapshot -> sync -> survey -> judge
+///
+/// Convergence: everything is derived from durable bytes, nothing written before the new epoch's `open` frame changes any
+/// of them, and that frame is one synced write (or one rename). So a crash anywhere in recovery finds the same again.
+struct Recovery {
+    /// A snapshot that replay can start from.
+    struct Base {
+        var snapshot: Snapshot
+        var durable: DurableThrough
+        var name: String
+    }
+
+    struct Outcome {
+        var report: RecoveryReport
+        var logUUID: LogUUID
+        var base: Base
+        var table: SegmentTable
+        var tail: DurableThrough
+        var highestEpoch: Epoch
+        var highestNumber: SegmentNumber
+        var tailSegment: ScannedSegment?
+        var mustStartFresh: Bool
+        var carried: [ReplayedFrame]
+        var newLosses: [DamagedRange]
+        /// Our segments that nothing needs: retired, voided, or never used.
+        var removable: [SegmentNumber]
+        var slots: CheckpointFile.Slots
+        var inventory: LogInventory
+    }
+
+    private let directory: any StorageDirectory
+    private let policy: DamagePolicy
+    private let inventory: LogInventory
+    private var slots: CheckpointFile.Slots
+    private var opened: [SegmentNumber: ScannedSegment] = [:]
+    private var report = RecoveryReport()
+    private var retired: Set<SegmentNumber> = []
+
+    init(_ directory: any StorageDirectory, inventory: LogInventory, policy: DamagePolicy) {
+        self.directory = directory
+        self.inventory = inventory
+        self.policy = policy
+        slots = CheckpointFile.read(in: directory)
+        report.remarks = slots.remarks
+        report.foreignFiles = inventory.foreign
+    }
+
+    mutating func run(replay: (ReplayedFrame) throws(LogError) -> Void) throws(LogError) -> Outcome {
+        if let newer = slots.newer {
+            throw LogError(
+                .newerVersion,
+                "the checkpoint in \(directory.path) was written by a newer version (\(newer)); nothing was touched; use the "
+                    + "version that wrote it")
+        }
+        let logUUID = try chooseLog()
+        slots.valid.removeAll { slot in
+            if slot.logUUID != logUUID { report.remarks.append("checkpoint slot \(slot.slot) is of another log") }
+            return slot.logUUID != logUUID
+        }
+        let base = try chooseBase(logUUID)
+        report.base = base.name
+        report.replayedFrom = base.snapshot.covered
+        for snapshot in slots.valid.map(\.snapshot) + [base.snapshot] {
+            retired.formUnion(snapshot.retiredNumbers(among: inventory.segments))
+        }
+        let scan = try openScan(base, logUUID)
+        settle(scan)
+        if let error = directorySyncError {
+            throw .file(error, "the directory \(directory.path) cannot be synced, so nothing in it can be relied on")
+        }
+
+        var judge = try survey(scan, base)
+        let start = DurableThrough(
+            lsn: base.snapshot.covered.lsn, nextSequence: base.snapshot.covered.nextSequence)
+        try judge.run(start: start, replay: replay)
+        return try conclude(judge, scan, base, logUUID)
+    }
+
+    // MARK: Which log
+
+    /// The log that most of the newest segments and the checkpoint slots belong to: a file of another log that got in
+    /// here is foreign, whichever it is.
+    private mutating func chooseLog() throws(LogError) -> LogUUID {
+        var votes: [LogUUID: Int] = [:]
+        for number in inventory.segments.suffix(16) {
+            if let segment = try open(number), let identity = segment.identity {
+                votes[identity.logUUID, default: 0] += 2
+            }
+        }
+        for slot in slots.valid { votes[slot.logUUID, default: 0] += 1 }
+        guard let best = votes.max(by: { ($0.value, $0.key.high) < ($1.value, $1.key.high) }) else {
+            throw LogError(
+                .damaged,
+                "\(directory.path) holds files of a log, but no segment and no checkpoint that says which; nothing was "
+                    + "touched; restore a segment, or move the files away to start anew")
+        }
+        return best.key
+    }
+
+    /// nil when the file cannot be opened as a segment at all.
+    private mutating func open(_ number: SegmentNumber) throws(LogError) -> ScannedSegment? {
+        if let segment = opened[number] { return segment }
+        do throws(LogError) {
+            let segment = try ScannedSegment.open(number, in: directory)
+            opened[number] = segment
+            if let identity = segment.identity, !identity.allowsWriting {
+                throw LogError(
+                    .newerVersion,
+                    "segment \(number) in \(directory.path) uses a feature that this version can only read; nothing was "
+                        + "touched; use the version that wrote it")
+            }
+            return segment
+        } catch {
+            if error.code == .newerVersion { throw error }
+            if let reason = error.fileError?.reason, reason == .outOfResources || reason == .notPermitted { throw error }
+            let remark = "\(error)"
+            if !report.remarks.contains(remark) { report.remarks.append(remark) }
+            return nil
+        }
+    }
+
+    // MARK: Where to start
+
+    private mutating func chooseBase(_ logUUID: LogUUID) throws(LogError) -> Base {
+        var candidates = slots.valid.map {
+            Base(
+                snapshot: $0.snapshot, durable: $0.durableThrough,
+                name: "checkpoint slot \($0.slot), generation \($0.generation)")
+        }
+        for number in inventory.segments.reversed() {
+            guard let segment = try open(number), segment.identity?.logUUID == logUUID,
+                segment.identity?.segment == number, let window = segment.window()
+            else { continue }
+            let start = UInt64(SpaceBudget.identityBytes)
+            if case .frame(let header) = window.probe(at: start, verifyingPayload: true), header.type == .snapshot,
+                let payload = try? window.payload(of: header, at: start),
+                let raw = try? FramePayload.decompress(payload.rawSpan, header: header),
+                let snapshot = try? Snapshot(decoding: raw.rawSpan)
+            {
+                candidates.append(
+                    Base(snapshot: snapshot, durable: header.durableThrough, name: "snapshot of segment \(number)"))
+                break
+            }
+        }
+        if let best = candidates.max(by: {
+            ($0.snapshot.covered.lsn, $0.durable.lsn) < ($1.snapshot.covered.lsn, $1.durable.lsn)
+        }) {
+            return best
+        }
+        return try baseWithoutSnapshot(logUUID)
+    }
+
+    /// No snapshot is left: replay everything that is there, with the pointers as they were at the beginning.
+    private mutating func baseWithoutSnapshot(_ logUUID: LogUUID) throws(LogError) -> Base {
+        report.remarks.append("no snapshot is left; everything that is there is replayed")
+        for number in inventory.segments {
+            guard let segment = try open(number), let identity = segment.identity, identity.logUUID == logUUID,
+                let window = segment.window()
+            else { continue }
+            let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
+            guard let first = window.nextHeader(from: start.offset) else { continue }
+            let entry = SegmentEntry(
+                number: number, salt: identity.salt, baseSequence: first.header.baseSequence, endOffset: 0,
+                segmentBytes: UInt32(identity.segmentBytes), kind: identity.kind, holdsEvents: false)
+            return Base(
+                snapshot: Snapshot(
+                    covered: DurableThrough(lsn: start, nextSequence: first.header.baseSequence),
+                    epoch: Epoch(0), nonce: 0, segments: [entry]),
+                durable: .nothing, name: "nothing: no snapshot is left")
+        }
+        throw LogError(
+            .damaged,
+            "\(directory.path) holds segments of a log, but not one readable frame; nothing was touched; restore a segment, or "
+                + "move the files away to start anew")
+    }
+
+    // MARK: Reading
+
+    /// The segments from the base on. The older ones must exist, and are checked when they are first read.
+    private mutating func openScan(_ base: Base, _ logUUID: LogUUID) throws(LogError) -> [ScannedSegment] {
+        let table = Dictionary(base.snapshot.segments.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
+        var scan: [ScannedSegment] = []
+        for number in inventory.segments
+        where number >= base.snapshot.covered.lsn.segment && !retired.contains(number) {
+            guard let segment = try open(number) else { continue }
+            let identity = segment.identity
+            if segment.validCopies == 1 {
+                report.remarks.append("one of the two identity blocks of segment \(number) is damaged")
+            }
+            if let identity, identity.logUUID != logUUID || identity.segment != number {
+                report.remarks.append(
+                    "\(FileNames.segment(number)) is segment \(identity.segment) of log \(identity.logUUID): not this one")
+                report.foreignFiles.append(FileNames.segment(number))
+                segment.life = nil
+            }
+            // What a durable snapshot says of it goes before what the file says of itself.
+            if let entry = table[number], identity?.salt != entry.salt || segment.life == nil {
+                segment.life = SegmentLife(logUUID: logUUID, salt: entry.salt, segment: number)
+            }
+            scan.append(segment)
+        }
+        for (index, segment) in scan.enumerated() where segment.life == nil && segment.identity == nil {
+            report.remarks.append("both identity blocks of segment \(segment.number) are damaged")
+            // Its successor knows its salt, so its frames can be served all the same.
+            if let next = scan.dropFirst(index + 1).first?.identity, next.predecessor == segment.number {
+                segment.life = SegmentLife(logUUID: logUUID, salt: next.predecessorSalt, segment: segment.number)
+            }
+        }
+        return scan
+    }
+
+    private var directorySyncError: FileError?
+
+    /// What was read may stand in the page cache only: written by a process that was killed before its sync, or left
+    /// there by a sync that failed. What will be published is made durable first, and judged by what the device gives.
+    /// (Else an unsynced frame is delivered, power is cut, and its sequence goes to another event.)
+    private mutating func settle(_ scan: [ScannedSegment]) {
+        for segment in scan {
+            do throws(FileError) {
+                try segment.file.synchronize()
+            } catch {
+                segment.syncFailed = true
+                report.remarks.append("segment \(segment.number) cannot be synced: \(error)")
+            }
+        }
+        do throws(FileError) {
+            try directory.synchronize()
+        } catch {
+            directorySyncError = error
+        }
+    }
+
+    private mutating func survey(_ scan: [ScannedSegment], _ base: Base) throws(LogError) -> TailJudge {
+        let covered = base.snapshot.covered
+        var running = base.snapshot.epoch
+        var openings: [EpochLedger.Opening] = []
+        var statements: [SegmentSurvey.Statement] = []
+        highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
+        for segment in scan {
+            guard let window = segment.window() else { continue }
+            let start =
+                segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
+            let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
+            openings += survey.openings
+            statements += survey.statements
+            highestEpoch = max(highestEpoch, survey.highestEpoch)
+            if let next = survey.sealNext?.nextSegment { highestNumber = max(highestNumber, next) }
+        }
+        let ledger = EpochLedger(
+            base: base.snapshot.epoch.rawValue == 0
+                ? nil
+                : EpochLedger.Opening(
+                    epoch: base.snapshot.epoch, nonce: base.snapshot.nonce, cut: covered.lsn,
+                    nextSequence: covered.nextSequence, lsn: covered.lsn), found: openings)
+        var proven = covered
+        for slot in slots.valid { proven = Self.further(proven, slot.durableThrough) }
+        for statement in statements
+        where !ledger.isStale(epoch: statement.epoch, nonce: statement.nonce, at: statement.lsn) {
+            proven = Self.further(proven, statement.through)
+        }
+        report.provenThrough = proven
+        return TailJudge(
+            scan: scan, known: base.snapshot.segments, ledger: ledger, start: covered, proven: proven, report: report,
+            isRetired: { [retired] in retired.contains($0) })
+    }
+
+    private var highestEpoch = Epoch(0)
+    private var highestNumber = SegmentNumber(0)
+
+    private static func further(_ one: DurableThrough, _ other: DurableThrough) -> DurableThrough {
+        DurableThrough(lsn: max(one.lsn, other.lsn), nextSequence: max(one.nextSequence, other.nextSequence))
+    }
+
+    // MARK: Conclusion
+
+    private mutating func conclude(
+        _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
+    ) throws(LogError) -> Outcome {
+        report = judge.report
+        report.tail = judge.tail
+        let retired = self.retired.union(judge.retired)
+        let present = Set(inventory.segments)
+        var entries: [SegmentNumber: SegmentEntry] = [:]
+        for entry in base.snapshot.segments where !retired.contains(entry.number) { entries[entry.number] = entry }
+        for entry in judge.entries where !retired.contains(entry.number) { entries[entry.number] = entry }
+        noteMissing(&entries, present: present, olderThan: base.snapshot.covered.lsn.segment)
+        for number in entries.keys where judge.ledger.voids(number) || number > judge.tail.lsn.segment {
+            entries[number] = nil
+        }
+        for entry in base.snapshot.segments { highestNumber = max(highestNumber, entry.number) }
+        for slot in slots.valid { highestNumber = max(highestNumber, slot.snapshot.segments.last!.number) }
+        highestNumber = max(highestNumber, judge.tail.lsn.segment, inventory.segments.last ?? highestNumber)
+
+        // A file may go when a durable snapshot or a durable cut says so; what cannot be identified stays.
+        let foreign = Set(report.foreignFiles)
+        let removable = inventory.segments.filter { number in
+            guard entries[number] == nil, number != judge.tailSegment?.number,
+                !foreign.contains(FileNames.segment(number))
+            else { return false }
+            return retired.contains(number) || opened[number]?.identity != nil
+        }
+        let newLosses = report.losses.filter { !judge.recordedLosses.contains($0) }
+        if policy == .strict, let first = newLosses.first ?? report.unreadable.first {
+            throw LogError(
+                .damaged,
+                "\(directory.path) is damaged: \(first)\(newLosses.count > 1 ? ", and \(newLosses.count - 1) more" : ""); the "
+                    + "policy is strict, so nothing was touched; inspect it, or open it with the policy salvage",
+                lsn: LSN(segment: first.segment, offset: first.fromOffset))
+        }
+        return Outcome(
+            report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: judge.tail,
+            highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
+            mustStartFresh: judge.mustStartFresh, carried: judge.carried, newLosses: newLosses,
+            removable: removable, slots: slots, inventory: inventory)
+    }
+
+    /// A live segment whose file is gone, and that replay did not come by.
+    private mutating func noteMissing(
+        _ entries: inout [SegmentNumber: SegmentEntry], present: Set<SegmentNumber>, olderThan start: SegmentNumber
+    ) {
+        let numbers = entries.keys.sorted()
+        for (index, number) in numbers.enumerated() where !present.contains(number) {
+            let entry = entries[number]!
+            entries[number] = nil
+            guard number < start else { continue }
+            let next = index + 1 < numbers.count ? entries[numbers[index + 1]]!.baseSequence : entry.baseSequence
+            report.losses.append(
+                DamagedRange(.segmentMissing, number, 0, 0, entry.baseSequence, max(next, entry.baseSequence)))
+        }
+    }
+}
+
+extension Snapshot {
+    /// Those of `numbers` that this snapshot says are not needed: up to its newest, and not in its table.
+    func retiredNumbers(among numbers: [SegmentNumber]) -> Set<SegmentNumber> {
+        guard let newest = segments.last?.number else { return [] }
+        let live = Set(segments.map(\.number))
+        return Set(numbers.filter { $0 <= newest && !live.contains($0) })
+    }
+}

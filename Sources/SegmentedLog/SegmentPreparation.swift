@@ -1,0 +1,209 @@
+internal import FileIO
+internal import LogFormat
+
+/// Makes the next segment ready: one storage operation at a time, in the background, so that nothing waits for more than
+/// one of them, and so that a simulated crash can come between any two.
+///
+///     create (or take a spare, or the reserve) -> zeros -> identity -> sync -> rename -> directory sync
+///
+/// In this order a segment under its final name always has its identity (fault rows 6, 10, 16 of etcd's history: the first
+/// write of a new file torn, and the store could never open).
+final class SegmentPreparation: @unchecked Sendable {
+    private enum Step { case source, zeros(UInt64), identity, synchronize, rename, directory }
+
+    private let log: Log
+    private let request: SegmentRequest
+    private var step = Step.source
+    private var file: (any StorageFile)?
+    private var name = ""
+    private var finalName = ""
+    private var identity: IdentityBlock?
+    /// What counts against the segment budget, given back when this fails.
+    private var claimed: UInt64 = 0
+    private var reserveIndex: Int?
+    private var triedReserve = false
+
+    private static let zerosAtOnce: UInt64 = 4 << 20
+    private static let backOffNanoseconds: UInt64 = 100_000_000
+
+    init(_ log: Log, _ request: SegmentRequest) {
+        self.log = log
+        self.request = request
+    }
+
+    func start() { goOn() }
+
+    private func goOn() {
+        log.runtime.schedule(after: 0) { [self] in
+            do throws(LogError) {
+                try perform()
+            } catch {
+                failed(error)
+            }
+        }
+    }
+
+    private func perform() throws(LogError) {
+        do throws(FileError) {
+            switch step {
+            case .source:
+                guard try takeSource() else { throw FileError(.create, path: log.path, errno: 0, reason: .noSpace) }
+            case .zeros(let from):
+                let end = identity!.segmentBytes
+                let next = min(from + Self.zerosAtOnce, end)
+                try file!.prewrite(from..<next)
+                step = next < end ? .zeros(next) : .identity
+            case .identity:
+                try file!.write(Self.encode(identity!), count: SpaceBudget.identityBytes, at: 0)
+                step = .synchronize
+            case .synchronize:
+                try file!.synchronize()
+                step = .rename
+            case .rename:
+                // Over its final name only now: a name without an identity behind it would be damage.
+                try log.directory.rename(name, to: finalName)
+                name = finalName
+                step = .directory
+            case .directory:
+                // Without it the whole segment, acknowledged groups included, could be nameless after a crash.
+                try log.directory.synchronize()
+                return ready()
+            }
+        } catch {
+            throw Self.describe(error, in: log.path, request: request)
+        }
+        goOn()
+    }
+
+    /// Finds a file: the reserve when that is preferred, a recycled spare, or a new file within the budget.
+    private func takeSource() throws(FileError) -> Bool {
+        if request.prefersReserve, try takeReserve() { return true }
+        let bytes = max(request.bytes, 1)
+        let spare = log.lock.withLock { () -> (name: String, bytes: UInt64)? in
+            guard let spare = log.state.spare, spare.bytes == bytes else { return nil }
+            log.state.spare = nil
+            return spare
+        }
+        if let spare {
+            claimed = spare.bytes
+            name = spare.name
+            makeIdentity(bytes: spare.bytes, kind: .regular)
+            file = try log.directory.open(name, for: .writing(log.writeMethod))
+            // Written once already: its blocks are allocated, and old frames fail by their salt.
+            step = .identity
+            return true
+        }
+        let fits = log.lock.withLock { () -> Bool in
+            guard log.state.segmentBytesInUse + bytes <= log.budget.segmentBudgetBytes,
+                log.state.table.count < FormatConstants.maximumSegments - 8
+            else { return false }
+            log.state.segmentBytesInUse += bytes
+            claimed = bytes
+            return true
+        }
+        guard fits else {
+            // A spare of another size is in the way of a large segment, or of a regular one.
+            return request.mayUseReserve && !triedReserve ? try takeReserve() : false
+        }
+        name = FileNames.temporary(log.runtime.randomNonzero())
+        makeIdentity(bytes: bytes, kind: .regular)
+        file = try log.directory.create(name, method: log.writeMethod)
+        step = .zeros(0)
+        return true
+    }
+
+    private func takeReserve() throws(FileError) -> Bool {
+        triedReserve = true
+        let index = log.lock.withLock { () -> Int? in
+            guard let index = log.state.reservesPresent.min() else { return nil }
+            log.state.reservesPresent.remove(index)
+            return index
+        }
+        guard let index else { return false }
+        reserveIndex = index
+        name = FileNames.reserve(index)
+        makeIdentity(bytes: UInt64(log.budget.reserveBytes), kind: .reserve)
+        file = try log.directory.open(name, for: .writing(log.writeMethod))
+        step = .identity
+        return true
+    }
+
+    private func makeIdentity(bytes: UInt64, kind: SegmentKind) {
+        let salt = log.runtime.randomNonzero()
+        let time = log.runtime.wallClock()
+        identity = log.lock.withLock { () -> IdentityBlock in
+            log.state.highestNumber = SegmentNumber(log.state.highestNumber.rawValue + 1)
+            let before = log.state.table.newest
+            return IdentityBlock(
+                logUUID: log.logUUID, segment: log.state.highestNumber, salt: salt, segmentBytes: bytes,
+                creationTime: time, predecessor: before?.number ?? SegmentNumber(0),
+                predecessorSalt: before?.salt ?? 0, kind: kind)
+        }
+        finalName = FileNames.segment(identity!.segment)
+    }
+
+    private func ready() {
+        let segment = ActiveSegment(
+            number: identity!.segment, life: identity!.life, file: file!, segmentBytes: identity!.segmentBytes,
+            kind: identity!.kind, cursor: UInt64(SpaceBudget.identityBytes))
+        log.lock.withLock {
+            log.state.prepared(segment)
+            log.backgroundCount -= 1
+        }
+        log.schedulePump()
+        log.wakeClosers()
+    }
+
+    private func failed(_ error: LogError) {
+        // What was begun goes. A reserve that failed stays away: its bytes on disk are unknown.
+        try? file?.close()
+        if !name.isEmpty, file != nil { try? log.directory.unlink(name) }
+        if request.mayUseReserve, !triedReserve, error.code == .full {
+            log.lock.withLock { log.state.segmentBytesInUse -= claimed }
+            claimed = 0
+            file = nil
+            name = ""
+            step = .source
+            do throws(FileError) {
+                if try takeReserve() { return goOn() }
+            } catch {
+                return failed(Self.describe(error, in: log.path, request: request))
+            }
+        }
+        let now = log.runtime.monotonicClock()
+        // Room may be had from segments that nobody needs, if an earlier attempt to let them go failed.
+        let unneeded = log.lock.withLock { log.state.retirableWithoutLeave() }
+        if !unneeded.isEmpty { log.retire(unneeded) { _ in } }
+        let answers = log.lock.withLock { () -> [LogState.Answer] in
+            log.state.segmentBytesInUse -= claimed
+            log.backgroundCount -= 1
+            log.lastBackgroundError = error
+            return log.state.preparationFailed(error, now: now, backOff: Self.backOffNanoseconds)
+        }
+        log.deliver(answers)
+        log.schedulePump()
+        log.wakeClosers()
+    }
+
+    /// Two copies of an identity block, as they stand at the beginning of a segment.
+    static func encode(_ identity: IdentityBlock) -> AlignedBuffer {
+        let buffer = AlignedBuffer(byteCount: SpaceBudget.identityBytes)
+        let block = identity.encode()
+        buffer.copy(from: block, at: 0)
+        buffer.copy(from: block, at: IdentityBlock.byteCount)
+        return buffer
+    }
+
+    private static func describe(_ error: FileError, in path: String, request: SegmentRequest) -> LogError {
+        switch error.reason {
+        case .noSpace:
+            return LogError(
+                .full, "there is no room in \(path) for another segment of \(request.bytes) bytes; appends with events are "
+                    + "refused until segments are retired, the capacity is raised, or the disk has room",
+                fileError: error.errno == 0 ? nil : error)
+        default:
+            return LogError(
+                .fileOperation, "the next segment cannot be made in \(path); nothing was changed by it", fileError: error)
+        }
+    }
+}

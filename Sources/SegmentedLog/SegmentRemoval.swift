@@ -1,0 +1,97 @@
+internal import FileIO
+internal import LogFormat
+
+/// Takes the names of segments that nothing needs away: to a spare name when the file is to be used again, to its reserve
+/// name, or for good. The last step of retirement, of a failed epoch's voided segments, and of recovery.
+///
+/// Never starts before what makes the segment unneeded is durable. What a crash undoes here (a name that comes back) is
+/// recognised by the snapshot that lists the segment as retired, and by its salt.
+final class SegmentRemoval: @unchecked Sendable {
+    private let log: Log
+    private var entries: [SegmentEntry]
+    private let mayRecycle: Bool
+    private let completion: (@Sendable () -> Void)?
+    /// Under the spare or reserve name, waiting for the directory sync.
+    private var recycled: (name: String, bytes: UInt64)?
+    private var reserves: Set<Int> = []
+    private var freedBytes: UInt64 = 0
+
+    init(_ log: Log, _ entries: [SegmentEntry], mayRecycle: Bool, completion: (@Sendable () -> Void)? = nil) {
+        self.log = log
+        self.entries = entries
+        self.mayRecycle = mayRecycle
+        self.completion = completion
+    }
+
+    func start() { goOn() }
+
+    private func goOn() {
+        log.runtime.schedule(after: 0) { [self] in
+            do throws(FileError) {
+                if let entry = entries.popLast() {
+                    try remove(entry)
+                    goOn()
+                } else {
+                    // Before a name may be used again, the old one must be gone for good; and freed room is counted as
+                    // free only when the disk cannot bring the file back.
+                    try log.directory.synchronize()
+                    finish(nil)
+                }
+            } catch {
+                finish(.file(error, "a segment that is not needed any more cannot be removed from \(log.path)"))
+            }
+        }
+    }
+
+    private func remove(_ entry: SegmentEntry) throws(FileError) {
+        let name = FileNames.segment(entry.number)
+        guard let status = try log.directory.status(of: name), status.kind == .regular else {
+            if entry.kind == .regular { freedBytes += UInt64(entry.segmentBytes) }
+            return
+        }
+        // A file that also has another name, or that somebody reads, is not written over.
+        let isOurs = status.linkCount == 1 && status.size == UInt64(entry.segmentBytes)
+        let isRead = log.lock.withLock { log.pins[entry.number, default: 0] > 0 }
+        if entry.kind == .reserve, isOurs, !isRead, let index = freeReserveIndex() {
+            try log.directory.rename(name, to: FileNames.reserve(index))
+            reserves.insert(index)
+        } else if mayRecycle, isOurs, !isRead, recycled == nil, wantsSpare(entry) {
+            let spare = FileNames.temporary(log.runtime.randomNonzero())
+            try log.directory.rename(name, to: spare)
+            recycled = (spare, UInt64(entry.segmentBytes))
+        } else {
+            try log.directory.unlink(name)
+            if entry.kind == .regular { freedBytes += UInt64(entry.segmentBytes) }
+        }
+    }
+
+    private func freeReserveIndex() -> Int? {
+        log.lock.withLock { [0, 1].first { !log.state.reservesPresent.contains($0) && !reserves.contains($0) } }
+    }
+
+    private func wantsSpare(_ entry: SegmentEntry) -> Bool {
+        log.lock.withLock {
+            guard case .idle = log.state.preparation else { return false }
+            return entry.kind == .regular && entry.segmentBytes == log.budget.segmentBytes && log.state.spare == nil
+                && log.state.prepared == nil && !log.state.isClosing
+        }
+    }
+
+    private func finish(_ error: LogError?) {
+        log.lock.withLock {
+            // After a failed directory sync nobody knows which names are left: their room stays counted as taken.
+            if error == nil {
+                log.state.segmentBytesInUse -= freedBytes
+                log.state.reservesPresent.formUnion(reserves)
+                if let recycled { log.state.spare = recycled }
+                log.state.roomWasMade()
+            } else {
+                log.lastBackgroundError = error
+            }
+            log.backgroundCount -= 1
+        }
+        completion?()
+        log.schedulePump()
+        log.wakeClosers()
+    }
+}

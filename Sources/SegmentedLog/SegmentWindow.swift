@@ -1,0 +1,186 @@
+internal import FileIO
+internal import LogFormat
+
+/// A segment's bytes, read in large pieces, and the frames in them.
+///
+/// Not thread-safe: one owner. Memory: one buffer of the window's size, or of the largest frame met; a frame's length is
+/// believed only when its header's checksum holds and the file has that many bytes.
+final class SegmentWindow {
+    let file: any StorageFile
+    let life: SegmentLife
+    /// No byte is read from here on: the segment's size, the file's if that is shorter, or the durable end.
+    var end: UInt64
+    let source: ReadSource
+
+    private var buffer: AlignedBuffer
+    private var start: UInt64 = 0
+    private var count = 0
+
+    /// How much is read at once: the read-ahead of a sequential scan.
+    static let windowBytes = 256 << 10
+
+    init(
+        file: any StorageFile, life: SegmentLife, end: UInt64, source: ReadSource, windowBytes: Int = windowBytes
+    ) {
+        self.file = file
+        self.life = life
+        self.end = end
+        self.source = source
+        buffer = AlignedBuffer(byteCount: Int(min(UInt64(windowBytes), max(4096, end))))
+    }
+
+    enum Probe {
+        /// A valid header; the whole frame was verified when that was asked for.
+        case frame(FrameHeader)
+        case badPayload(FrameHeader)
+        case nothing
+        case unreadable(FileError)
+    }
+
+    /// What stands at `offset`.
+    func probe(at offset: UInt64, verifyingPayload: Bool) -> Probe {
+        guard offset % 8 == 0, offset + UInt64(FrameHeader.byteCount) <= end else { return .nothing }
+        do throws(FileError) {
+            let index = try load(offset, count: FrameHeader.byteCount)
+            var buffer = self.buffer
+            guard FrameHeader.hasMagic(buffer.bytes, at: index) else { return .nothing }
+            let header: FrameHeader
+            do throws(FormatError) {
+                header = try FrameHeader.decode(buffer.bytes, at: index, life: life, position: offset)
+            } catch {
+                return .nothing
+            }
+            guard offset + UInt64(header.frameBytes) <= end else { return .badPayload(header) }
+            guard verifyingPayload else { return .frame(header) }
+            let whole = try load(offset, count: Int(header.frameBytes))
+            buffer = self.buffer
+            do throws(FormatError) {
+                try Frame.verify(buffer.bytes, at: whole, header: header, life: life, position: offset)
+                return .frame(header)
+            } catch {
+                return .badPayload(header)
+            }
+        } catch {
+            return .unreadable(error)
+        }
+    }
+
+    /// The stored payload of a frame that ``probe(at:verifyingPayload:)`` has just verified.
+    func payload(of header: FrameHeader, at offset: UInt64) throws(FileError) -> [UInt8] {
+        let index = try load(offset, count: Int(header.frameBytes)) + FrameHeader.byteCount
+        let buffer = self.buffer
+        return buffer.bytes.copy(index..<(index + Int(header.storedBytes)))
+    }
+
+    /// The frame that ends at `offset`, found by its trailer; nil when none does. For scans from the far side of a damaged
+    /// range, and from the end of the log.
+    func frame(endingAt offset: UInt64, notBefore start: UInt64) -> (offset: UInt64, header: FrameHeader)? {
+        guard offset <= end, offset >= start + UInt64(FormatConstants.minimumFrameBytes),
+            let index = try? load(offset - 8, count: 8)
+        else { return nil }
+        let buffer = self.buffer
+        guard let length = Frame.trailerLength(buffer.bytes, endingAt: index + 8), UInt64(length) <= offset - start,
+            case .frame(let header) = probe(at: offset - UInt64(length), verifyingPayload: true),
+            header.frameBytes == length
+        else { return nil }
+        return (offset - UInt64(length), header)
+    }
+
+    /// Hands the stored payload to `body` without a copy. The span must not leave it.
+    func withPayload<R, E: Error>(
+        of header: FrameHeader, at offset: UInt64, _ body: (RawSpan) throws(E) -> R
+    ) throws(E) -> R? {
+        guard let first = try? load(offset, count: Int(header.frameBytes)) else { return nil }
+        let index = first + FrameHeader.byteCount
+        let buffer = self.buffer
+        return try body(buffer.bytes.extracting(index..<(index + Int(header.storedBytes))))
+    }
+
+    /// The next valid header at or after `offset`, at any multiple of 8. Pages that cannot be read are stepped over.
+    func nextHeader(from offset: UInt64) -> (offset: UInt64, header: FrameHeader)? {
+        var offset = (offset + 7) / 8 * 8
+        let headerBytes = UInt64(FrameHeader.byteCount)
+        while offset + headerBytes <= end {
+            let wanted = Int(min(UInt64(Self.windowBytes), end - offset))
+            guard let index = try? load(offset, count: wanted) else {
+                // Page by page through what the disk does not give.
+                if (try? load(offset, count: FrameHeader.byteCount)) == nil {
+                    offset = (offset / 4096 + 1) * 4096
+                } else if case .frame(let header) = probe(at: offset, verifyingPayload: false) {
+                    return (offset, header)
+                } else {
+                    offset += 8
+                }
+                continue
+            }
+            let buffer = self.buffer
+            var step = 0
+            while step + FrameHeader.byteCount <= wanted {
+                if FrameHeader.hasMagic(buffer.bytes, at: index + step) {
+                    let position = offset + UInt64(step)
+                    if let header = try? FrameHeader.decode(
+                        buffer.bytes, at: index + step, life: life, position: position)
+                    {
+                        return (position, header)
+                    }
+                }
+                step += 8
+            }
+            offset += UInt64(step)
+        }
+        return nil
+    }
+
+    /// Copies a range as it is, for setting it aside. Unreadable bytes come as zeros.
+    func copy(_ range: Range<UInt64>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(range.count)
+        var offset = range.lowerBound
+        while offset < min(range.upperBound, end) {
+            let wanted = Int(min(UInt64(4096), min(range.upperBound, end) - offset))
+            if let index = try? load(offset, count: wanted) {
+                let buffer = self.buffer
+                bytes.append(contentsOf: buffer.bytes.copy(index..<(index + wanted)))
+            } else {
+                bytes.append(contentsOf: repeatElement(0, count: wanted))
+            }
+            offset += UInt64(wanted)
+        }
+        return bytes
+    }
+
+    /// Drops what was read, so that the next call asks the file again.
+    func forget() { count = 0 }
+
+    /// Makes `count` bytes at `offset` available; returns their index in the buffer. `offset + count` is at most `end`.
+    private func load(_ offset: UInt64, count wanted: Int) throws(FileError) -> Int {
+        if offset >= start, offset + UInt64(wanted) <= start + UInt64(count) { return Int(offset - start) }
+        let base = offset / 4096 * 4096
+        let needed = Int(offset - base) + wanted
+        if needed > buffer.byteCount { buffer = AlignedBuffer(byteCount: needed) }
+        count = 0
+        start = base
+        let limit = Int(min(UInt64(buffer.byteCount), end - base))
+        do throws(FileError) {
+            count = try readTwice(limit, at: base)
+        } catch {
+            // One bad sector must not hide its neighbours: ask for no more than what is needed.
+            count = try readTwice(min(needed, limit), at: base)
+        }
+        guard count >= needed else {
+            let got = count
+            count = 0
+            throw FileError(.read, path: "\(file.name) (short: \(got) of \(needed) bytes at \(base))", errno: 0, reason: .inputOutput)
+        }
+        return Int(offset - start)
+    }
+
+    /// A read error may pass (row 24); a write error never does. So a read, and only a read, is tried once more.
+    private func readTwice(_ count: Int, at offset: UInt64) throws(FileError) -> Int {
+        do throws(FileError) {
+            return try file.read(into: buffer, at: 0, count: count, from: offset, source: source)
+        } catch {
+            return try file.read(into: buffer, at: 0, count: count, from: offset, source: source)
+        }
+    }
+}

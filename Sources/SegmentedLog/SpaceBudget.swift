@@ -1,0 +1,122 @@
+internal import LogFormat
+
+/// How a capacity is divided: sizes of the files of a log, as plain arithmetic.
+///
+///     capacity = fixed (directory, pid, two checkpoint files, reserve, set-aside share) + segments
+struct SpaceBudget: Equatable, Sendable {
+    let capacityBytes: UInt64
+    let segmentBytes: UInt32
+    let snapshotLimitBytes: Int
+    let slotBytes: Int
+    let reserveBytes: UInt32
+    let setAsideBytes: UInt64
+    /// The largest groups of a segment's begin: snapshot and open frame.
+    let blockBytes: Int
+
+    static let pageBytes = 4096
+    static let smallestSegmentBytes = 16_384
+    static let largestSegmentBytes = 4_294_963_200
+    static let identityBytes = 2 * IdentityBlock.byteCount
+
+    init(_ configuration: LogConfiguration, blockBytes: Int) throws(LogError) {
+        let capacity = configuration.capacityBytes
+        self.blockBytes = blockBytes
+        capacityBytes = capacity
+        guard blockBytes >= 512, blockBytes <= 65536, blockBytes & (blockBytes - 1) == 0 else {
+            throw .configuration("blockBytes is \(blockBytes); it must be a power of two from 512 to 65536")
+        }
+        guard (1...64).contains(configuration.groupsInFlight) else {
+            throw .configuration("groupsInFlight is \(configuration.groupsInFlight); it must be 1 to 64")
+        }
+        guard configuration.maximumGroupBytes >= 4096, configuration.maximumGroupBytes <= 64 << 20 else {
+            throw .configuration("maximumGroupBytes is \(configuration.maximumGroupBytes); it must be 4 KiB to 64 MiB")
+        }
+        guard !configuration.writeMethods.isEmpty else {
+            throw .configuration("writeMethods is empty; name at least one")
+        }
+        guard capacity >= 65_536, capacity <= 1 << 56 else {
+            throw .configuration("capacityBytes is \(capacity); it must be at least 64 KiB and at most 64 PiB")
+        }
+        let page = UInt64(Self.pageBytes)
+        snapshotLimitBytes =
+            configuration.snapshotLimitBytes ?? Int(min(max(capacity / 64, 8 << 10), 2 << 20))
+        guard snapshotLimitBytes >= 256, snapshotLimitBytes <= 32 << 20 else {
+            throw .configuration("snapshotLimitBytes is \(snapshotLimitBytes); it must be 256 to 32 MiB")
+        }
+        slotBytes = Self.roundUp(CheckpointSlot.headerBytes + snapshotLimitBytes, to: Self.pageBytes)
+        // Room for identity, the first snapshot and open frame, the snapshot that retires the other reserve segment, and 16
+        // blocks of small records between two rolls.
+        let firstGroup = Frame.minimumBytes(storedBytes: snapshotLimitBytes) + 512 + blockBytes
+        reserveBytes = UInt32(
+            Self.roundUp(Self.identityBytes + 2 * firstGroup + 18 * blockBytes, to: Self.pageBytes))
+        setAsideBytes = max(64 << 10, capacity / 20) / page * page
+
+        let automatic = min(64 << 20, capacity / 8) / page * page
+        let wanted = configuration.segmentBytes.map(UInt64.init) ?? automatic
+        guard wanted % page == 0, wanted >= UInt64(Self.smallestSegmentBytes),
+            wanted <= UInt64(Self.largestSegmentBytes)
+        else {
+            throw .configuration(
+                "segmentBytes is \(wanted); it must be a multiple of 4096 from 16384 to 4294963200")
+        }
+        segmentBytes = UInt32(wanted)
+        let room = UInt64(segmentBytes) - UInt64(Self.identityBytes)
+        guard room >= UInt64(firstGroup + 2 * blockBytes) else {
+            throw .configuration(
+                "segmentBytes is \(wanted), too small for a snapshot of up to \(snapshotLimitBytes) bytes; "
+                    + "raise segmentBytes (or capacityBytes), or lower snapshotLimitBytes")
+        }
+        guard fixedBytes + 2 * UInt64(segmentBytes) <= capacity else {
+            throw .configuration(
+                "capacityBytes is \(capacity); with segments of \(segmentBytes) bytes at least "
+                    + "\(fixedBytes + 2 * UInt64(segmentBytes)) are needed (active and spare segment, reserve, checkpoint, "
+                    + "set-aside share); raise capacityBytes or lower segmentBytes")
+        }
+        let mostSegments = Int((capacity - fixedBytes) / UInt64(segmentBytes)) + 4
+        let emptySnapshot = Snapshot.headerBytes + mostSegments * SegmentEntry.byteCount
+        guard emptySnapshot <= snapshotLimitBytes else {
+            throw .configuration(
+                "a snapshot of up to \(mostSegments) segments takes \(emptySnapshot) bytes, snapshotLimitBytes is "
+                    + "\(snapshotLimitBytes); raise it, or segmentBytes")
+        }
+        guard (capacity - fixedBytes) / UInt64(segmentBytes) <= UInt64(FormatConstants.maximumSegments - 8) else {
+            throw .configuration(
+                "capacityBytes is \(capacity), more than 4088 segments of \(segmentBytes) bytes; raise segmentBytes")
+        }
+    }
+
+    /// Everything that is not a segment: two pages for the directory and the pid file, the checkpoint twice (it is
+    /// replaced by a new file when its own goes bad), two reserve files, the set-aside share.
+    var fixedBytes: UInt64 {
+        UInt64(2 * Self.pageBytes + 4 * slotBytes) + 2 * UInt64(reserveBytes) + setAsideBytes
+    }
+
+    /// What all segments, active, sealed, prepared and spare, may take together.
+    var segmentBudgetBytes: UInt64 { capacityBytes - fixedBytes }
+
+    /// The longest group of frames that fits into a regular segment behind the largest snapshot.
+    var largestRegularGroupBytes: Int {
+        Int(segmentBytes) - Self.identityBytes - firstGroupBytes - blockBytes
+    }
+
+    /// Bytes of the largest group that begins a segment: snapshot and open frame, padded.
+    var firstGroupBytes: Int {
+        Self.roundUp(Frame.minimumBytes(storedBytes: snapshotLimitBytes) + 256, to: blockBytes)
+    }
+
+    /// The size of the segment that a group of `groupBytes` needs.
+    func segmentBytes(forGroupOf groupBytes: Int) -> UInt64 {
+        if groupBytes <= largestRegularGroupBytes { return UInt64(segmentBytes) }
+        return UInt64(
+            Self.roundUp(Self.identityBytes + firstGroupBytes + groupBytes + blockBytes, to: Self.pageBytes))
+    }
+
+    static func roundUp(_ value: Int, to multiple: Int) -> Int {
+        (value + multiple - 1) / multiple * multiple
+    }
+
+    static func roundUp(_ value: UInt64, to multiple: Int) -> UInt64 {
+        let multiple = UInt64(multiple)
+        return (value + multiple - 1) / multiple * multiple
+    }
+}

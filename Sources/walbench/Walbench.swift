@@ -1,0 +1,4 @@
+@main
+struct Walbench {
+    static func main() {}
+}
