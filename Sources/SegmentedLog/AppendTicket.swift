@@ -22,7 +22,9 @@ final class AppendTicket: @unchecked Sendable {
     let onlyIfItFits: Bool
     /// The snapshot that lets segments go: first in the queue, and with room of its own in a reserve segment. Else records
     /// that wait for room would keep out the very thing that makes it.
-    let isRetirement: Bool
+    var isRetirement: Bool { !retires.isEmpty }
+    /// The segments that it lets go: no later snapshot lists them.
+    let retires: Set<SegmentNumber>
     /// Called with the answer, with no lock held; nil when a thread waits on `cell`.
     let completion: (@Sendable (Result<AppendReceipt, LogError>) -> Void)?
     let cell: WaitCell?
@@ -35,12 +37,12 @@ final class AppendTicket: @unchecked Sendable {
     static let lead: UInt32 = 2
 
     init(
-        _ frames: [FramePayload], onlyIfItFits: Bool = false, isRetirement: Bool = false,
+        _ frames: [FramePayload], onlyIfItFits: Bool = false, retires: Set<SegmentNumber> = [],
         completion: (@Sendable (Result<AppendReceipt, LogError>) -> Void)?
     ) {
         self.frames = frames
         self.onlyIfItFits = onlyIfItFits
-        self.isRetirement = isRetirement
+        self.retires = retires
         self.completion = completion
         holdsEvents = frames.contains { $0.eventCount > 0 }
         frameBytes = frames.reduce(0) { $0 + $1.minimumFrameBytes }

@@ -32,6 +32,7 @@ struct CheckpointFile {
             slots.remarks.append("checkpoint file not used: \(error)")
             return slots
         }
+        if slots.slotBytes < 4096 { slots.remarks.append("the checkpoint file is too short for a slot; not used") }
         for index in 0..<2 where slots.slotBytes >= 4096 {
             let buffer = AlignedBuffer(byteCount: slots.slotBytes)
             do throws(FileError) {

@@ -18,14 +18,11 @@ struct FreshSegment {
         _ identity: IdentityBlock, frames: [FramePayload], epoch: Epoch, nonce: UInt64, stated: DurableThrough,
         nextSequence: EventSequence, reserve: Int?
     ) throws(FileError) -> (segment: ActiveSegment, group: GroupCommit) {
-        let temporary = FileNames.temporary(runtime.randomNonzero())
-        let file: any StorageFile
-        if let reserve {
-            try directory.rename(FileNames.reserve(reserve), to: temporary)
-            file = try directory.open(temporary, for: .writing(method))
-        } else {
-            file = try directory.create(temporary, method: method)
-        }
+        // The reserve keeps its name until it has another one: under a spare name a crash would cost it.
+        let name = reserve.map(FileNames.reserve) ?? FileNames.temporary(runtime.randomNonzero())
+        let file =
+            reserve == nil
+            ? try directory.create(name, method: method) : try directory.open(name, for: .writing(method))
         do throws(FileError) {
             if reserve == nil { try file.prewrite(0..<identity.segmentBytes) }
             try file.write(
@@ -42,13 +39,13 @@ struct FreshSegment {
             group.assemble(into: buffer, commitTime: runtime.wallClock())
             try file.write(buffer, count: group.plan.totalBytes, at: group.offset)
             try file.synchronize()
-            try directory.rename(temporary, to: FileNames.segment(identity.segment))
+            try directory.rename(name, to: FileNames.segment(identity.segment))
             try directory.synchronize()
             segment.cursor = group.end.lsn.offset
             return (segment, group)
         } catch {
             try? file.close()
-            try? directory.unlink(temporary)
+            if reserve == nil { try? directory.unlink(name) }
             throw error
         }
     }

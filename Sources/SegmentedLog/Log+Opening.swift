@@ -195,6 +195,7 @@ struct LogOpening {
         _ outcome: Recovery.Outcome, _ clientState: (@Sendable () -> ClientCheckpoint)?,
         _ replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) -> Log {
+        var outcome = outcome
         var report = outcome.report
         // Files under spare names first: their room may be needed, and they mean nothing.
         removeTemporaries(outcome.inventory.temporaries, &report)
@@ -210,7 +211,7 @@ struct LogOpening {
         if let continued = try continueInPlace(outcome, &table, epoch, reason, &report) {
             made = continued
         } else {
-            made = try startFresh(outcome, &table, epoch, reason, &reserves, replay)
+            made = try startFresh(&outcome, &table, epoch, reason, &reserves, clientState, replay)
         }
         report.durationNanoseconds = runtime.monotonicClock() - started
         setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
@@ -288,8 +289,9 @@ struct LogOpening {
     /// A new segment that appears whole, with its `open` frame and with whatever was accepted in a segment that cannot be
     /// made durable where it stands.
     private func startFresh(
-        _ outcome: Recovery.Outcome, _ table: inout SegmentTable, _ epoch: EpochStart, _ reason: OpenReason,
-        _ reserves: inout Set<Int>, _ replay: (ReplayedFrame) throws(LogError) -> Void
+        _ outcome: inout Recovery.Outcome, _ table: inout SegmentTable, _ epoch: EpochStart, _ reason: OpenReason,
+        _ reserves: inout Set<Int>,
+        _ clientState: (@Sendable () -> ClientCheckpoint)?, _ replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) -> Place {
         let carried = outcome.carried.filter { $0.header.type.isCarriedOver }
         var cut = outcome.tail
@@ -305,13 +307,13 @@ struct LogOpening {
         let size = budget.segmentBytes(forGroupOf: SpaceBudget.roundUp(bytes, to: budget.blockBytes))
         let inUse = segmentBytesOnDisk()
         let useReserve = inUse + size > budget.segmentBudgetBytes && frames.isEmpty
-        guard let (kind, length, reserve) = source(size, useReserve, reserves) else {
+        guard let source = try source(size, useReserve, reserves, &outcome, &table, clientState) else {
             throw LogError(
                 .full,
                 "\(directory.path) has no room for the segment that a new epoch needs (\(size) bytes; segments take \(inUse) of "
                     + "\(budget.segmentBudgetBytes)); raise the capacity")
         }
-        var attempt = (kind, length, reserve)
+        var attempt = source
         while true {
             let identity = identity(
                 outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0)
@@ -342,12 +344,42 @@ struct LogOpening {
         }
     }
 
+    /// What the fresh segment is made of: a new file within the budget; else the reserve; else the place of a reserve
+    /// segment that nothing needs any more (a log that crashed again and again before it could retire it).
     private func source(
-        _ size: UInt64, _ useReserve: Bool, _ reserves: Set<Int>
-    ) -> (SegmentKind, UInt64, Int?)? {
+        _ size: UInt64, _ useReserve: Bool, _ reserves: Set<Int>, _ outcome: inout Recovery.Outcome,
+        _ table: inout SegmentTable, _ clientState: (@Sendable () -> ClientCheckpoint)?
+    ) throws(LogError) -> (SegmentKind, UInt64, Int?)? {
         if !useReserve { return (.regular, size, nil) }
-        guard let index = usableReserves(reserves).min() else { return nil }
-        return (.reserve, UInt64(budget.reserveBytes), index)
+        if let index = usableReserves(reserves).min() { return (.reserve, UInt64(budget.reserveBytes), index) }
+        // Everything was replayed, so the client's state covers the whole log; new losses must stay to be found again.
+        let client = clientState?() ?? ClientCheckpoint(through: outcome.tail, bytes: [])
+        guard client.through == outcome.tail, outcome.newLosses.isEmpty,
+            let first = table.entries.dropLast().first(where: { $0.kind == .reserve && !$0.holdsEvents })
+        else { return nil }
+        table.remove([first.number])
+        outcome.base.snapshot = Snapshot(
+            covered: client.through, epoch: outcome.lastEpoch.epoch, nonce: outcome.lastEpoch.nonce,
+            segments: table.entries, client: client.bytes)
+        try reclaim(first, outcome)
+        return (.reserve, UInt64(budget.reserveBytes), nil)
+    }
+
+    /// Removes a segment without events, after a checkpoint that covers the whole log and does not list it.
+    private func reclaim(_ entry: SegmentEntry, _ outcome: Recovery.Outcome) throws(LogError) {
+        let newest = outcome.slots.newest
+        let slot = CheckpointSlot(
+            slot: newest.map { 1 - $0.slot } ?? 0, logUUID: outcome.logUUID,
+            generation: (newest?.generation ?? 0) + 1, durableThrough: outcome.tail, time: runtime.wallClock(),
+            snapshot: outcome.base.snapshot)
+        let buffer = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
+        do throws(FileError) {
+            try CheckpointFile.overwrite(slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes)
+            try directory.unlink(FileNames.segment(entry.number))
+            try directory.synchronize()
+        } catch {
+            throw .file(error, "segment \(entry.number) of \(directory.path), which nothing needs, cannot be removed")
+        }
     }
 
     /// The same frame for another place: payload and numbers as they were.
@@ -443,7 +475,7 @@ struct LogOpening {
             reservesPresent: reserves)
         let log = Log(
             configuration: configuration, directory: directory, runtime: runtime, budget: budget, report: report,
-            writeMethod: method, state: state, checkpointGeneration: slots.newest?.generation ?? 0,
+            writeMethod: method, state: state, checkpointGeneration: (slots.newest?.generation ?? 0) + 1,
             nextSlot: slots.newest.map { 1 - $0.slot } ?? 0, clientSource: clientState)
         log.lossesToRecord = losses
         writePID()

@@ -38,7 +38,7 @@ extension Log {
         guard let snapshot else { return completion(failure) }
         let frame = LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() })
         submit(
-            AppendTicket([frame], isRetirement: true) { [self] result in
+            AppendTicket([frame], retires: chosen) { [self] result in
                 switch result {
                 case .failure(let error): endRetirement(chosen, error, completion)
                 case .success(let receipt):
@@ -66,10 +66,11 @@ extension Log {
         } catch {
             return endRetirement(chosen, error, completion)
         }
-        // From here on no snapshot lists them; two durable ones say that they are gone.
+        // Two durable places say that they are gone, and so are those that an earlier, failed attempt left behind.
+        let live = Set(snapshot.segments.map(\.number))
         let entries = lock.withLock { () -> [SegmentEntry] in
-            let entries = state.table.entries.filter { chosen.contains($0.number) }
-            state.table.remove(chosen)
+            let entries = state.leaving.filter { !live.contains($0.number) }
+            state.leaving.removeAll { !live.contains($0.number) }
             return entries
         }
         SegmentRemoval(self, entries, mayRecycle: true) { [self] in

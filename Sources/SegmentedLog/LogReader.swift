@@ -95,6 +95,8 @@ public final class LogReader: @unchecked Sendable {
 
     private struct Place {
         var end: UInt64
+        /// The table says that the frames end there.
+        var isEnded: Bool
         var nextBase: EventSequence
     }
 
@@ -113,7 +115,7 @@ public final class LogReader: @unchecked Sendable {
                 if segment == durable.lsn.segment { end = min(end, durable.lsn.offset) }
                 if segment > durable.lsn.segment { return nil }
                 if offset < end {
-                    return Place(end: end, nextBase: next?.baseSequence ?? durable.nextSequence)
+                    return Place(end: end, isEnded: entry.endOffset != 0, nextBase: next?.baseSequence ?? durable.nextSequence)
                 }
                 if segment == durable.lsn.segment { return nil }
             }
@@ -223,7 +225,7 @@ public final class LogReader: @unchecked Sendable {
             }
             search = position + 8
         }
-        return skip(to: place.end, at: 0, place.nextBase, unreadable)
+        return skip(to: place.end, at: place.isEnded ? place.end : 0, place.nextBase, unreadable)
     }
 
     private func skip(

@@ -71,6 +71,8 @@ struct LogState {
     /// Files under a final name that were never used and may be removed at once.
     var removable: [SegmentEntry] = []
     var retiring: Set<SegmentNumber> = []
+    /// Retired by a durable snapshot in the log; their files go when a checkpoint says so, too.
+    var leaving: [SegmentEntry] = []
     /// Retirements under way, those that still wait for room in the log included.
     var retirementsUnderWay = 0
     /// Bytes of log since the last checkpoint.
@@ -315,6 +317,9 @@ struct LogState {
             inFlight.removeFirst()
             durable = first.end
             for (index, ticket) in first.tickets.enumerated() {
+                // At once, before any snapshot that covers this place can be taken: one that covered it and still listed
+                // them would call for files that may be gone.
+                if ticket.isRetirement { leave(ticket.retires) }
                 answers.append(Answer(ticket: ticket, result: .success(first.receipt(forTicket: index))))
             }
             if first.opensEpoch { opened(first) }
@@ -326,6 +331,11 @@ struct LogState {
             answers.append(contentsOf: becomeReadOnly(first, then: LogError(.fileOperation, "", fileError: error)))
         }
         return answers
+    }
+
+    private mutating func leave(_ numbers: Set<SegmentNumber>) {
+        leaving += table.entries.filter { numbers.contains($0.number) }
+        table.remove(numbers)
     }
 
     /// Every write to the latched segment has returned. What was not acknowledged is given up, whole or not at all, even

@@ -22,6 +22,7 @@ struct Recovery {
         var base: Base
         var table: SegmentTable
         var tail: DurableThrough
+        var lastEpoch: EpochStart
         var highestEpoch: Epoch
         var highestNumber: SegmentNumber
         var tailSegment: ScannedSegment?
@@ -67,7 +68,7 @@ struct Recovery {
         report.base = base.name
         report.replayedFrom = base.snapshot.covered
         for snapshot in slots.valid.map(\.snapshot) + [base.snapshot] {
-            retired.formUnion(snapshot.retiredNumbers(among: inventory.segments))
+            retired.formUnion(snapshot.retiredNumbers(among: inventory.segments + base.snapshot.segments.map(\.number)))
         }
         let scan = try openScan(base, logUUID)
         settle(scan)
@@ -294,7 +295,7 @@ struct Recovery {
             entries[number] = nil
         }
         for entry in base.snapshot.segments { highestNumber = max(highestNumber, entry.number) }
-        for slot in slots.valid { highestNumber = max(highestNumber, slot.snapshot.segments.last!.number) }
+        for slot in slots.valid { highestNumber = max(highestNumber, slot.snapshot.segments.last?.number ?? highestNumber) }
         highestNumber = max(highestNumber, judge.tail.lsn.segment, inventory.segments.last ?? highestNumber)
 
         // A file may go when a durable snapshot or a durable cut says so; what cannot be identified stays.
@@ -315,6 +316,8 @@ struct Recovery {
         }
         return Outcome(
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: judge.tail,
+            lastEpoch: judge.lastEpoch
+                ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
             highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh, carried: judge.carried, newLosses: newLosses,
             removable: removable, slots: slots, inventory: inventory)
@@ -326,12 +329,11 @@ struct Recovery {
     ) {
         let numbers = entries.keys.sorted()
         for (index, number) in numbers.enumerated() where !present.contains(number) {
-            let entry = entries[number]!
-            entries[number] = nil
-            guard number < start else { continue }
-            let next = index + 1 < numbers.count ? entries[numbers[index + 1]]!.baseSequence : entry.baseSequence
-            report.losses.append(
-                DamagedRange(.segmentMissing, number, 0, 0, entry.baseSequence, max(next, entry.baseSequence)))
+            // What replay misses from where it begins, it has named itself.
+            guard let entry = entries.removeValue(forKey: number), number < start else { continue }
+            let following = index + 1 < numbers.count ? entries[numbers[index + 1]]?.baseSequence : nil
+            let end = max(following ?? entry.baseSequence, entry.baseSequence)
+            report.losses.append(DamagedRange(.segmentMissing, number, 0, 0, entry.baseSequence, end))
         }
     }
 }

@@ -19,10 +19,11 @@ struct TailJudge {
     private(set) var entries: [SegmentEntry] = []
     /// Segments that accepted snapshots list as gone.
     private(set) var retired: Set<SegmentNumber> = []
+    /// The epoch in force at the tail; nil when no frame was accepted.
+    private(set) var lastEpoch: EpochStart?
     private(set) var recordedLosses: Set<DamagedRange> = []
     /// Accepted frames that are not known to be durable where they stand.
     private(set) var carried: [ReplayedFrame] = []
-    private(set) var provenEndsInMissingSegment = false
 
     /// The segments as the base snapshot lists them: a scan that starts in the middle of one does not see all of it.
     private let known: [SegmentNumber: SegmentEntry]
@@ -52,88 +53,144 @@ struct TailJudge {
     mutating func run(
         start: DurableThrough, replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) {
-        guard let first = scan.firstIndex(where: { $0.number >= start.lsn.segment }) else {
-            missingToTheEnd(start.lsn.segment, from: start.lsn.offset)
+        let (from, place) = entrance(start.lsn)
+        let first = scan.firstIndex { $0.number >= from }
+        if first.map({ scan[$0].number }) != from, let entry = known[from] {
+            // It is gone altogether, with what the snapshot covers of it, too.
+            expected = entry.baseSequence
+        }
+        guard let first else {
+            missingToTheEnd(from, from: 0)
             return
         }
-        if scan[first].number == start.lsn.segment {
-            enter(first, at: start.lsn.offset)
-        } else if ledger.opening(cuttingAt: start.lsn) != nil {
-            enter(first, at: UInt64(SpaceBudget.identityBytes))
+        if scan[first].number == from {
+            enter(first, at: place)
         } else {
-            missing(start.lsn.segment, from: start.lsn.offset, goingOnAt: first)
+            missing(from, from: 0, goingOnAt: first)
         }
-        while let segment = window?.life.segment {
-            let lsn = LSN(segment: segment, offset: offset)
-            let (found, header) = look(at: lsn)
-            var situation = TailSituation(
-                found: found, previous: previous, vouched: proven.lsn > lsn, beyond: .nothing)
-            var next: (offset: UInt64, header: FrameHeader)?
-            if found != .frame || previous == .seal { (situation.beyond, next) = beyond(lsn) }
-            let row = TailTable.row(for: situation)
+        while let window {
+            let lsn = LSN(segment: window.life.segment, offset: self.offset)
+            let (found, header) = look(at: lsn, in: window)
+            var outlook = Outlook()
+            if found != .frame || previous == .seal { outlook = lookBeyond(lsn, in: window) }
+            let row = TailTable.row(
+                for: TailSituation(
+                    found: found, previous: previous, vouched: proven.lsn > lsn, beyond: outlook.beyond))
             report.rows[row.name, default: 0] += 1
-            switch row.action {
-            case .accept: try accept(header!, at: lsn, replay)
-            case .nextSegment: goOn(from: lsn)
-            case .skipToOpen:
-                offset = ledger.opening(cuttingAt: lsn)!.lsn.offset
-                previous = .frame
-            case .cut: return cut(at: lsn)
-            case .cutUnreadable:
-                report.unreadable.append(
-                    DamagedRange(.unreadable, segment, offset, 0, expected, expected))
-                mustStartFresh = true
-                return cut(at: lsn)
-            case .damageToFrame, .holdToFrame:
-                lost(row.action == .holdToFrame, to: next!.offset, endSequence: next!.header.baseSequence)
-                offset = next!.offset
-                previous = .frame
-            case .damageToSegment, .holdToSegment:
-                let later = nextSegmentWithFrames(after: index)!
-                lost(row.action == .holdToSegment, to: 0, endSequence: later.header.baseSequence)
-                enter(later.index, at: UInt64(SpaceBudget.identityBytes))
-            case .damageToStatement, .holdToStatement:
-                let inside = proven.lsn.segment == segment
-                lost(
-                    row.action == .holdToStatement, to: inside ? proven.lsn.offset : 0,
-                    endSequence: max(proven.nextSequence, expected))
-                return end(at: proven.lsn)
-            case .missingSegment:
-                let gone = seal!.nextSegment
-                if let later = nextSegmentWithFrames(after: index) {
-                    missing(gone, from: 0, goingOnAt: later.index)
-                } else {
-                    return missingToTheEnd(gone, from: 0)
-                }
+            if let header, row.action == .accept {
+                try accept(header, at: lsn, in: window, replay)
+            } else if try !act(row.action, at: lsn, outlook) {
+                return
             }
         }
     }
 
+    /// Carries out what the table says; false when the log ends here.
+    private mutating func act(_ action: TailAction, at lsn: LSN, _ outlook: Outlook) throws(LogError) -> Bool {
+        switch action {
+        case .accept: preconditionFailure("a frame is accepted with its header")
+        case .cut: cut(at: lsn)
+        case .cutUnreadable:
+            report.unreadable.append(DamagedRange(.unreadable, lsn.segment, lsn.offset, 0, expected, expected))
+            cut(at: lsn)
+            mustStartFresh = true
+        case .skipToOpen:
+            offset = outlook.opening.promised.lsn.offset
+            previous = .frame
+            return true
+        case .nextSegment:
+            // An opening that cuts right behind a seal goes before the seal: the segment it names was voided.
+            if let opening = outlook.opening, opening.nextSequence > expected {
+                // The recovery that opened it found this segment short, and jumped.
+                record(
+                    DamagedRange(.shorterThanStated, lsn.segment, lsn.offset, 0, expected, opening.nextSequence))
+                expected = opening.nextSequence
+            }
+            goOn(from: lsn, to: outlook.opening?.lsn.segment ?? seal.promised.nextSegment)
+            return true
+        case .damageToFrame, .holdToFrame:
+            let next = outlook.frame.promised
+            lost(action == .holdToFrame, to: next.offset, endSequence: next.header.baseSequence)
+            offset = next.offset
+            previous = .frame
+            return true
+        case .damageToSegment, .holdToSegment:
+            let later = outlook.segment.promised
+            lost(action == .holdToSegment, to: framesEnd(of: lsn), endSequence: later.header.baseSequence)
+            endEntry(at: framesEnd(of: lsn))
+            enter(later.index, at: UInt64(SpaceBudget.identityBytes))
+            return true
+        case .damageToStatement, .holdToStatement:
+            let isInside = proven.lsn.segment == lsn.segment
+            lost(
+                action == .holdToStatement, to: isInside ? proven.lsn.offset : 0,
+                endSequence: max(proven.nextSequence, expected))
+            end(at: proven.lsn)
+        case .missingSegment:
+            let gone = seal.promised.nextSegment
+            if let later = nextSegmentWithFrames(after: index) {
+                missing(gone, from: 0, goingOnAt: later.index)
+                return true
+            }
+            missingToTheEnd(gone, from: 0)
+        }
+        return false
+    }
+
+    /// A snapshot that covers all of a segment leads to the beginning of the next one that it lists.
+    private func entrance(_ start: LSN) -> (SegmentNumber, UInt64) {
+        guard let entry = known[start.segment], entry.endOffset == start.offset,
+            let next = known.keys.filter({ $0 > start.segment }).min()
+        else { return (start.segment, start.offset) }
+        return (next, UInt64(SpaceBudget.identityBytes))
+    }
+
     // MARK: Looking
 
-    private func look(at lsn: LSN) -> (TailSituation.Found, FrameHeader?) {
-        switch window!.probe(at: lsn.offset, verifyingPayload: true) {
+    /// What counts beyond a position, and where.
+    private struct Outlook {
+        var beyond = TailSituation.Beyond.nothing
+        var opening: EpochLedger.Opening?
+        var frame: (offset: UInt64, header: FrameHeader)?
+        var segment: (index: Int, header: FrameHeader)?
+    }
+
+    private func look(at lsn: LSN, in window: SegmentWindow) -> (TailSituation.Found, FrameHeader?) {
+        switch window.probe(at: lsn.offset, verifyingPayload: true) {
         case .unreadable: return (.unreadable, nil)
         case .nothing: return (.nothing, nil)
         case .badPayload(let header):
-            return (ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) ? .stale : .badPayload, header)
+            return (ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) ? .stale : .badPayload, nil)
         case .frame(let header):
-            if ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) { return (.stale, header) }
-            // A frame that numbers events again is not one that the log wrote here.
-            return header.baseSequence < expected ? (.nothing, nil) : (.frame, header)
+            if ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) { return (.stale, nil) }
+            // A frame that numbers events again is not one that the log wrote here, and neither is a seal that names
+            // no segment.
+            if header.baseSequence < expected { return (.nothing, nil) }
+            if header.type == .seal, Self.seal(header, at: lsn, in: window) == nil { return (.badPayload, nil) }
+            return (.frame, header)
         }
     }
 
-    private func beyond(_ lsn: LSN) -> (TailSituation.Beyond, (offset: UInt64, header: FrameHeader)?) {
-        if let opening = ledger.opening(cuttingAt: lsn) {
-            if opening.lsn.segment == lsn.segment { return (.openHere, nil) }
-            if scan.contains(where: { $0.number == opening.lsn.segment }) { return (.openLater, nil) }
+    private static func seal(_ header: FrameHeader, at lsn: LSN, in window: SegmentWindow) -> SealRecord? {
+        guard let payload = try? window.payload(of: header, at: lsn.offset) else { return nil }
+        return try? SealRecord(decoding: payload.rawSpan)
+    }
+
+    private func lookBeyond(_ lsn: LSN, in window: SegmentWindow) -> Outlook {
+        var outlook = Outlook()
+        if let opening = ledger.opening(cuttingAt: lsn), scan.contains(where: { $0.number == opening.lsn.segment }) {
+            outlook.opening = opening
+            outlook.beyond = opening.lsn.segment == lsn.segment ? .openHere : .openLater
+        } else if previous == .seal {
+            outlook.beyond = scan.contains { $0.number == seal?.nextSegment } ? .segment : .nothing
+        } else if let frame = nextFrame(in: window, after: lsn.offset) {
+            outlook.frame = frame
+            outlook.beyond = .frame
+        } else if let segment = nextSegmentWithFrames(after: index) {
+            outlook.segment = segment
+            outlook.beyond = .segment
         }
-        if previous == .seal {
-            return (scan.contains { $0.number == seal?.nextSegment } ? .segment : .nothing, nil)
-        }
-        if let next = nextFrame(in: window!, after: lsn.offset) { return (.frame, next) }
-        return (nextSegmentWithFrames(after: index) == nil ? .nothing : .segment, nil)
+        return outlook
     }
 
     private func nextFrame(
@@ -179,10 +236,15 @@ struct TailJudge {
         mustStartFresh = false
         window = scan[index].window()
         report.segmentsScanned += 1
+        if var entry = known[scan[index].number], entries.last?.number != entry.number {
+            entry.endOffset = 0
+            entries.append(entry)
+        }
     }
 
     private mutating func accept(
-        _ header: FrameHeader, at lsn: LSN, _ replay: (ReplayedFrame) throws(LogError) -> Void
+        _ header: FrameHeader, at lsn: LSN, in window: SegmentWindow,
+        _ replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) {
         if header.baseSequence > expected {
             // No bytes are missing, but numbers are: whatever held them is gone with its segment.
@@ -193,7 +255,7 @@ struct TailJudge {
         }
         let payload: [UInt8]
         do throws(FileError) {
-            payload = try window!.payload(of: header, at: lsn.offset)
+            payload = try window.payload(of: header, at: lsn.offset)
         } catch {
             throw .file(error, "the frame at \(lsn) was read a moment ago and cannot be read again")
         }
@@ -219,6 +281,7 @@ struct TailJudge {
         offset = end.offset
         tail = DurableThrough(lsn: end, nextSequence: expected)
         report.framesReplayed += 1
+        lastEpoch = EpochStart(epoch: header.epoch, nonce: header.nonce)
         let frame = ReplayedFrame(lsn: lsn, end: end, header: header, payload: payload)
         if lsn >= proven.lsn, scan[0...index].contains(where: \.syncFailed) {
             carried.append(frame)
@@ -228,22 +291,15 @@ struct TailJudge {
     }
 
     private func newEntry(at lsn: LSN, _ header: FrameHeader) -> SegmentEntry {
-        if var entry = known[lsn.segment] {
-            entry.endOffset = 0
-            return entry
-        }
-        return SegmentEntry(
-            number: lsn.segment, salt: scan[index].life!.salt, baseSequence: header.baseSequence, endOffset: 0,
+        SegmentEntry(
+            number: lsn.segment, salt: scan[index].life?.salt ?? 1, baseSequence: header.baseSequence, endOffset: 0,
             segmentBytes: UInt32(min(scan[index].segmentBytes, UInt64(UInt32.max))),
             kind: scan[index].identity?.kind ?? .regular, holdsEvents: false)
     }
 
-    private mutating func goOn(from lsn: LSN) {
+    private mutating func goOn(from lsn: LSN, to target: SegmentNumber) {
         endEntry(at: lsn.offset)
-        // An opening that cuts right behind a seal goes before the seal: the segment it names was voided.
-        let target = ledger.opening(cuttingAt: lsn)?.lsn.segment ?? seal!.nextSegment
-        let next = scan.firstIndex { $0.number == target }!
-        enter(next, at: UInt64(SpaceBudget.identityBytes))
+        enter(scan.firstIndex { $0.number == target }.promised, at: UInt64(SpaceBudget.identityBytes))
         tail = DurableThrough(lsn: LSN(segment: target, offset: offset), nextSequence: expected)
     }
 
@@ -256,9 +312,24 @@ struct TailJudge {
     private mutating func cut(at lsn: LSN) {
         report.wasClosedCleanly = previous == .close
         noteCutFrames(behind: lsn)
+        noteShortFile(at: lsn)
         tailSegment = scan[index]
         tail = DurableThrough(lsn: lsn, nextSequence: max(expected, proven.nextSequence))
     }
+
+    /// A segment has its whole size, durably, before it has its name. A shorter one was cut by somebody, and what it held
+    /// nobody knows: its numbers must not be used again.
+    private mutating func noteShortFile(at lsn: LSN) {
+        let missing = scan[index].segmentBytes - scan[index].readableEnd
+        guard missing > 0 else { return }
+        let end = EventSequence(expected.rawValue + missing * Self.mostEventsPerByte)
+        record(DamagedRange(.shorterThanStated, lsn.segment, lsn.offset, 0, expected, end))
+        expected = end
+        mustStartFresh = true
+    }
+
+    /// An event takes 8 bytes at least, and LZ4 makes 255 bytes of one at most.
+    private static let mostEventsPerByte: UInt64 = 32
 
     private mutating func end(at lsn: LSN) {
         mustStartFresh = true
@@ -270,9 +341,17 @@ struct TailJudge {
         let range = DamagedRange(
             unreadable ? .unreadable : .damaged, scan[index].number, offset, end, expected, endSequence)
         if unreadable { report.unreadable.append(range) } else { record(range) }
-        endEntry(at: end == 0 ? offset : 0)
         expected = max(expected, endSequence)
         mustStartFresh = true
+    }
+
+    /// Where the frames of this segment ended, as far as somebody says so: a later opening that cut it, or the table; else 0.
+    private func framesEnd(of lsn: LSN) -> UInt64 {
+        let cut = ledger.openings.first {
+            $0.cut.segment == lsn.segment && $0.cut > lsn && $0.lsn.segment > lsn.segment
+        }
+        let end = cut?.cut.offset ?? known[lsn.segment]?.endOffset ?? 0
+        return end > lsn.offset ? end : 0
     }
 
     private mutating func missing(_ number: SegmentNumber, from: UInt64, goingOnAt later: Int) {
@@ -283,7 +362,10 @@ struct TailJudge {
         } else if let header = nextSegmentWithFrames(after: later - 1)?.header {
             base = max(base, header.baseSequence)
         }
-        if !isRetired(number) { record(DamagedRange(.segmentMissing, number, from, 0, expected, base)) }
+        // A segment that a later opening voided held nothing, and its file is gone by rights.
+        if !isRetired(number), base > expected || !ledger.voids(number) {
+            record(DamagedRange(.segmentMissing, number, from, 0, expected, base))
+        }
         expected = base
         enter(later, at: start)
         tail = DurableThrough(lsn: LSN(segment: scan[later].number, offset: start), nextSequence: expected)
@@ -292,7 +374,7 @@ struct TailJudge {
     /// The newest segment is gone, and what it held is known only as far as somebody states it. Its numbers must not be
     /// used again, so the sequence jumps by as many events as it could have held.
     private mutating func missingToTheEnd(_ number: SegmentNumber, from: UInt64) {
-        let room = UInt64(scan.last?.segmentBytes ?? UInt64(SpaceBudget.smallestSegmentBytes)) * 32
+        let room = UInt64(scan.last?.segmentBytes ?? UInt64(SpaceBudget.smallestSegmentBytes)) * Self.mostEventsPerByte
         var end = EventSequence(expected.rawValue + room)
         if proven.lsn.segment >= number { end = max(end, EventSequence(proven.nextSequence.rawValue + room)) }
         record(DamagedRange(.segmentMissing, number, from, 0, expected, end))
@@ -327,5 +409,13 @@ struct TailJudge {
                 from = position + UInt64(header.frameBytes)
             }
         }
+    }
+}
+
+extension Optional {
+    /// A value that the recovery table's row is there for. A row without it is a mistake in the program, not in the data.
+    fileprivate var promised: Wrapped {
+        guard let self else { preconditionFailure("a row of the recovery table was taken without what it needs") }
+        return self
     }
 }

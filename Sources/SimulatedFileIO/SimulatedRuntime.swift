@@ -113,11 +113,10 @@ public final class SimulatedRuntime: Runtime, @unchecked Sendable {
         return true
     }
 
-    /// Runs until nothing is left that is due within `horizon` nanoseconds from now; writes in flight always complete.
+    /// Runs until nothing is left but work that waits for more than `horizon` nanoseconds from then on: what the work itself
+    /// asks for at once runs too, and writes in flight always complete.
     public func runUntilIdle(horizon: UInt64 = 0) {
-        let end = now.addingReportingOverflow(horizon)
-        let deadline = end.overflow ? UInt64.max : end.partialValue
-        while items.contains(where: { $0.isCompletion || $0.dueTime <= deadline }) { step() }
+        while items.contains(where: { $0.isCompletion || $0.dueTime <= now.addingSaturating(horizon) }) { step() }
     }
 
     /// Runs until the condition holds; false when nothing is left to run and it still does not.
@@ -175,6 +174,13 @@ public final class SimulatedRuntime: Runtime, @unchecked Sendable {
         isRunningWork = false
         body()
         isRunningWork = wasRunning
+    }
+}
+
+extension UInt64 {
+    fileprivate func addingSaturating(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }
 

@@ -15,6 +15,16 @@ struct Model {
     /// Below this tag events were let go; they may be there or not.
     var retiredBelow = 0
 
+    /// After an opening that showed `tags`: what was without an answer has one now, for good.
+    func settled(on tags: [Int]) -> Model {
+        var model = self
+        let there = Set(tags)
+        model.acknowledged.formUnion(there)
+        model.refused.formUnion(submitted.filter { !there.contains($0) && $0 >= retiredBelow })
+        model.unknown = []
+        return model
+    }
+
     /// Why `tags`, read after a crash, are not what was promised; nil when they are.
     func objection(to tags: [Int]) -> String? {
         if let damage = tags.first(where: { $0 < 0 }) { return "\(-damage) events reported lost" }

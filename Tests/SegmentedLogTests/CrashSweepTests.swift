@@ -42,28 +42,140 @@ import Testing
     }
 
     @Test func everyCrashWithFourGroupsInFlightWhileRollingRetiringAndRecycling() throws {
-        try sweep("roll, retire, recycle") { recorder in
+        try sweep("roll, retire, recycle") { try rollAndRetire($0) }
+    }
+
+    @Test func everyCrashWhenEachGroupTakesTwoCallsAndSectorsTearInside() throws {
+        var options = SimulatedDisk.Options()
+        options.tearsInsideSectors = true
+        options.supportsDirectWrites = false
+        options.renamesCanLeaveBothNames = true
+        try sweep("write, then sync", World.small { $0.writeMethods = [.directSynced, .writeThenSync] }, options) {
+            try rollAndRetire($0)
+        }
+    }
+
+    @Test func everyCrashWithBlocksOf4096Bytes() throws {
+        var options = SimulatedDisk.Options()
+        options.sectorBytes = 4096
+        options.logicalBlockBytes = 4096
+        try sweep(
+            "blocks of 4096",
+            World.small {
+                $0.segmentBytes = 64 << 10
+                $0.capacityBytes = 1 << 20
+            }, options
+        ) { recorder in
+            try rollAndRetire(recorder, bytes: 3500)
+        }
+    }
+
+    @Test func everyCrashOfAFullLogThatIsDrainedThroughTheReserve() throws {
+        try sweep("full, then drained", World.small { $0.capacityBytes = 240 << 10 }) { recorder in
             try recorder.open()
-            for _ in 0..<8 {
-                try recorder.submit(2, bytes: 900)
-                recorder.steps(2)
-                try recorder.submit(2, bytes: 900)
-                recorder.steps(1)
-                try recorder.submit(2, bytes: 200, framesEach: 2)
-                recorder.steps(7)
+            for _ in 0..<16 {
+                try recorder.submit(4, bytes: 900)
+                recorder.steps(12)
             }
             recorder.drain()
+            for _ in 0..<12 {
+                try recorder.notes(6, bytes: 400)
+                recorder.drain()
+            }
             recorder.retire(keeping: 2)
             recorder.drain()
-            for _ in 0..<4 {
-                try recorder.submit(4, bytes: 900)
-                recorder.steps(5)
-            }
-            recorder.retire(keeping: 1)
-            recorder.steps(3)
-            try recorder.submit(4, bytes: 500)
+            recorder.world.runtime.advance(by: 1_000_000_000)
+            try recorder.submit(6, bytes: 900)
             recorder.drain()
             try recorder.close()
         }
+    }
+
+    /// Rows 21, 22, 42: the latch, with groups in flight before and behind the one that fails.
+    @Test(arguments: [Fault.Outcome.absent, .whole, .torn(.sectors([0..<1]))])
+    func everyCrashAroundAFailedWrite(_ outcome: Fault.Outcome) throws {
+        var unknown = 0
+        for failing in [2, 4, 6] {
+            try sweep("failed write \(failing), \(outcome)") { recorder in
+                try recorder.open()
+                recorder.world.disk.faults.add(
+                    Fault(.complete, errno: 5, on: .anything, skipping: failing, outcome: outcome))
+                for _ in 0..<5 {
+                    try recorder.submit(3, bytes: 900)
+                    recorder.steps(4)
+                }
+                recorder.drain()
+                try recorder.submit(2, bytes: 900)
+                recorder.drain()
+                #expect(recorder.log?.readOnlyError == nil && recorder.log?.epoch == Epoch(2))
+                unknown += recorder.model.unknown.count
+                try recorder.close()
+            }
+        }
+        #expect(unknown > 0)
+    }
+
+    /// Rows 36, 42: each crash is followed by another life of the log, which is crashed everywhere again.
+    @Test func everyCrashOfALogThatWasCrashedBefore() throws {
+        #if DEBUG
+            let rounds: UInt64 = 4
+        #else
+            let rounds: UInt64 = 60
+        #endif
+        let configuration = World.small()
+        let sweep = CrashSweep(configuration)
+        sweep.choiceLimit = 40
+        sweep.insideEvery = Self.insideEvery * 4
+        for round in 0..<rounds where sweep.failures.isEmpty {
+            var random = SeededRandom(seed: 1000 + round)
+            var disk = SimulatedDisk()
+            var model = Model()
+            var tag = 0
+            for life in 0..<4 where sweep.failures.isEmpty {
+                let recorder = CrashRecorder(
+                    disk, seed: random.next(), configuration: configuration, startingAt: tag, model: model)
+                try recorder.open()
+                for _ in 0..<Int.random(in: 1...3, using: &random) {
+                    try recorder.submit(Int.random(in: 1...4, using: &random), bytes: 700)
+                    recorder.steps(Int.random(in: 1...6, using: &random))
+                }
+                if life == 2 { recorder.retire(keeping: 1) }
+                recorder.steps(Int.random(in: 0...8, using: &random))
+                sweep.sweep(recorder)
+                tag += 100
+                // The next life begins where a crash at random left this one.
+                disk.beforeOperation = nil
+                disk = disk.crashed(keeping: disk.randomCrashChoice(using: &random))
+                let found = try World(disk.clone(), seed: 5).open(configuration).tags()
+                #expect(recorder.model.objection(to: found) == nil)
+                model = recorder.model.settled(on: found)
+            }
+        }
+        #expect(sweep.failures.isEmpty, "\(sweep.failures.first ?? "")")
+        print("lives after lives: \(sweep.states.count) distinct states, \(sweep.reopened) openings")
+    }
+
+    private func rollAndRetire(_ recorder: CrashRecorder, bytes: Int = 900) throws {
+        try recorder.open()
+        for _ in 0..<8 {
+            try recorder.submit(2, bytes: bytes)
+            recorder.steps(2)
+            try recorder.submit(2, bytes: bytes)
+            recorder.steps(1)
+            try recorder.submit(2, bytes: bytes / 4, framesEach: 2)
+            recorder.steps(7)
+        }
+        recorder.drain()
+        recorder.retire(keeping: 2)
+        recorder.drain()
+        for _ in 0..<4 {
+            try recorder.submit(4, bytes: bytes)
+            recorder.steps(5)
+        }
+        recorder.retire(keeping: 1)
+        recorder.steps(3)
+        try recorder.submit(4, bytes: bytes / 2)
+        recorder.drain()
+        try recorder.close()
     }
 }
