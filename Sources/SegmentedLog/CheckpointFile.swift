@@ -72,7 +72,8 @@ struct CheckpointFile {
         }
         guard bytes.count <= slotBytes else {
             throw LogError(
-                .tooLarge, "the snapshot takes \(bytes.count) bytes, a checkpoint slot has \(slotBytes); "
+                .tooLarge,
+                "the snapshot takes \(bytes.count) bytes, a checkpoint slot has \(slotBytes); "
                     + "raise snapshotLimitBytes or hold less state")
         }
         let buffer = AlignedBuffer(byteCount: slotBytes)

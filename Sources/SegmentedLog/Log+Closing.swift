@@ -8,11 +8,13 @@ extension Log {
     /// Blocks until the appends and the background work under way are done. The log is closed when this returns or
     /// throws; an error says only that the next opening will have more to do.
     public func close() throws(LogError) {
-        guard lock.withLock({ () -> Bool in
-            if state.isClosing { return false }
-            state.isClosing = true
-            return true
-        }) else { return }
+        guard
+            lock.withLock({ () -> Bool in
+                if state.isClosing { return false }
+                state.isClosing = true
+                return true
+            })
+        else { return }
         waitUntilQuiet()
         var failure: LogError?
         if lock.withLock({ if case .running = state.phase { true } else { false } }) {

@@ -44,7 +44,8 @@ extension Log {
         } catch {
             if error.operation == .lock, error.errno == 0 {
                 throw LogError(
-                    .inUse, "the log is in use: another opening holds \(error.path); close it, or wait for its process to end")
+                    .inUse,
+                    "the log is in use: another opening holds \(error.path); close it, or wait for its process to end")
             }
             throw LogError(.notALog, "\(path) cannot be opened as a log's directory", fileError: error)
         }
@@ -93,7 +94,9 @@ extension Log {
     fileprivate static func segmentBytes(in directory: any StorageDirectory, _ budget: SpaceBudget) -> UInt64 {
         var sum: UInt64 = 0
         for name in (try? directory.list()) ?? [] {
-            guard case .segment = FileNames.kind(of: name), let status = try? directory.status(of: name) else { continue }
+            guard case .segment = FileNames.kind(of: name), let status = try? directory.status(of: name) else {
+                continue
+            }
             if status.size != UInt64(budget.reserveBytes) { sum += status.size }
         }
         return sum
@@ -175,16 +178,18 @@ struct LogOpening {
         let epoch = EpochStart(epoch: Epoch(1), nonce: runtime.randomNonzero())
         let snapshot = Snapshot(covered: start, epoch: Epoch(0), nonce: 0, segments: [entry])
         let record = openRecord(cut: start, previous: Epoch(0), .created)
-        let (method, made) = try makeFresh(identity, snapshot, record, epoch, stated: .nothing, carried: [], reserve: nil)
+        let (method, made) = try makeFresh(
+            identity, snapshot, record, epoch, stated: .nothing, carried: [], reserve: nil)
         try restored(ClientCheckpoint(through: start, bytes: []))
         report.tail = start
         let log = makeLog(
             report, uuid, epoch, method, active: made.segment, durable: made.group.end,
-            table: SegmentTable([entry]), highestNumber: SegmentNumber(1), inUse: UInt64(budget.segmentBytes),
+            table: SegmentTable([entry]), highestNumber: SegmentNumber(1), eras: [],
+            openedAt: start.lsn, inUse: UInt64(budget.segmentBytes),
             reserves: [], slots: CheckpointFile.Slots(), losses: [], clientState)
         makeReserves(log)
         try log.writeCheckpoint(
-            log.lock.withLock { log.state.snapshot(ClientCheckpoint(through: made.group.end, bytes: [])) },
+            log.lock.withLock { log.state.snapshot(ClientCheckpoint(through: start, bytes: [])) },
             durable: made.group.end)
         return log
     }
@@ -219,7 +224,8 @@ struct LogOpening {
         let removable = outcome.removable.filter { !keep.contains($0) }
         let log = makeLog(
             report, outcome.logUUID, epoch, made.method, active: made.segment, durable: made.durable, table: table,
-            highestNumber: max(outcome.highestNumber, made.segment.number), inUse: segmentBytesOnDisk(),
+            highestNumber: max(outcome.highestNumber, made.segment.number),
+            eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(),
             reserves: usableReserves(reserves), slots: outcome.slots, losses: outcome.newLosses, clientState)
         if !removable.isEmpty { log.removeFound(removable) }
         makeReserves(log)
@@ -239,7 +245,9 @@ struct LogOpening {
         let isUnused = outcome.tail.lsn.offset == UInt64(SpaceBudget.identityBytes)
         let cursor = SpaceBudget.roundUp(outcome.tail.lsn.offset, to: budget.blockBytes)
         let room = UInt64((isUnused ? budget.firstGroupBytes : budget.blockBytes) + budget.blockBytes)
-        guard cursor + room <= identity.segmentBytes, let (method, file) = try openForWriting(last.number) else { return nil }
+        guard cursor + room <= identity.segmentBytes, let (method, file) = try openForWriting(last.number) else {
+            return nil
+        }
         let segment = ActiveSegment(
             number: last.number, life: identity.life, file: file, segmentBytes: identity.segmentBytes,
             kind: identity.kind, cursor: cursor)
@@ -252,7 +260,8 @@ struct LogOpening {
             let snapshot = Snapshot(
                 covered: base.covered, epoch: base.epoch, nonce: base.nonce, segments: changed.entries,
                 client: base.client)
-            frames.append(LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }))
+            frames.append(
+                LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }))
         }
         let record = openRecord(cut: outcome.tail, previous: outcome.highestEpoch, reason)
         frames.append(LogState.payload(.open, LogState.encoded { () throws(FormatError) in try record.encode() }))
@@ -270,7 +279,9 @@ struct LogOpening {
         }
         segment.cursor = group.end.lsn.offset
         table = changed
-        return Place(method: method, segment: segment, durable: group.end)
+        return Place(
+            method: method, segment: segment, durable: group.end,
+            openedAt: LSN(segment: segment.number, offset: group.offset))
     }
 
     private func write(_ group: GroupCommit) throws(FileError) {
@@ -334,7 +345,9 @@ struct LogOpening {
                 for (index, frame) in carried.enumerated() {
                     try replay(made.group.replayed(index + 2, header: frame.header))
                 }
-                return Place(method: method, segment: made.segment, durable: made.group.end)
+                return Place(
+                    method: method, segment: made.segment, durable: made.group.end,
+                    openedAt: LSN(segment: number, offset: made.group.offset))
             } catch {
                 // The disk is full, though the capacity is not: the reserve was made for this.
                 guard error.fileError?.reason == .noSpace, attempt.2 == nil, frames.isEmpty, let index = reserves.min()
@@ -435,7 +448,8 @@ struct LogOpening {
 
     private static func noMethod(_ path: String) -> LogError {
         LogError(
-            .configuration, "the file system of \(path) takes none of the configured write methods; allow writeThenSync")
+            .configuration, "the file system of \(path) takes none of the configured write methods; allow writeThenSync"
+        )
     }
 
     private func identity(
@@ -462,7 +476,8 @@ struct LogOpening {
 
     private func makeLog(
         _ report: RecoveryReport, _ uuid: LogUUID, _ epoch: EpochStart, _ method: WriteMethod, active: ActiveSegment,
-        durable: DurableThrough, table: SegmentTable, highestNumber: SegmentNumber, inUse: UInt64,
+        durable: DurableThrough, table: SegmentTable, highestNumber: SegmentNumber,
+        eras: [Era], openedAt: LSN, inUse: UInt64,
         reserves: Set<Int>, slots: CheckpointFile.Slots, losses: [DamagedRange],
         _ clientState: (@Sendable () -> ClientCheckpoint)?
     ) -> Log {
@@ -470,7 +485,8 @@ struct LogOpening {
         report.epoch = epoch.epoch
         report.durationNanoseconds = runtime.monotonicClock() - started
         let state = LogState(
-            budget: budget, configuration: configuration, logUUID: uuid, start: epoch, durable: durable,
+            budget: budget, configuration: configuration, logUUID: uuid, start: epoch,
+            eras: eras + [Era(from: openedAt, start: epoch)], durable: durable,
             highestNumber: highestNumber, table: table, active: active, segmentBytesInUse: inUse,
             reservesPresent: reserves)
         let log = Log(
@@ -569,6 +585,8 @@ private struct Place {
     var method: WriteMethod
     var segment: ActiveSegment
     var durable: DurableThrough
+    /// Where its first frame stands.
+    var openedAt: LSN
 }
 
 /// A new epoch's number and nonce.

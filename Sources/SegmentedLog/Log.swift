@@ -182,6 +182,7 @@ public final class Log: @unchecked Sendable {
                 defer { state.pending.removeAll() }
                 return state.pending.map { LogState.Answer(ticket: $0, result: .failure(error)) }
             }
+            state.forgetEras(before: value.through.lsn)
             state.clientState = value
             return []
         }
@@ -194,7 +195,8 @@ public final class Log: @unchecked Sendable {
         let bytes = state.snapshot(client).encodedBytes + 2 * SegmentEntry.byteCount
         if bytes > budget.snapshotLimitBytes {
             return LogError(
-                .tooLarge, "the snapshot would take \(bytes) bytes, \(budget.snapshotLimitBytes) are set aside for it; "
+                .tooLarge,
+                "the snapshot would take \(bytes) bytes, \(budget.snapshotLimitBytes) are set aside for it; "
                     + "hold less state, or raise snapshotLimitBytes")
         }
         precondition(client.through.lsn <= state.durable.lsn, "a client's state cannot be ahead of what is durable")
@@ -210,6 +212,12 @@ public final class Log: @unchecked Sendable {
     }
 
     private func completed(_ group: GroupCommit, buffer: AlignedBuffer, error: FileError?) {
+        // The file was opened under a spare name; people look for it under the one that it has.
+        let error = error.map { error in
+            var named = error
+            named.path = "\(path)/\(FileNames.segment(group.segment.number))"
+            return named
+        }
         lock.lock()
         let answers = state.completed(group, error: error)
         for answer in answers { answer.ticket.answer = answer.result }

@@ -44,7 +44,11 @@ public final class LogReader: @unchecked Sendable {
         let place = lsn ?? LSN(segment: first?.number ?? SegmentNumber(1), offset: Self.start)
         segment = place.segment
         offset = max(place.offset, Self.start)
-        expected = sequence
+        // At the beginning of a segment the table knows the number.
+        expected =
+            sequence
+            ?? (place.offset <= Self.start
+                ? log.lock.withLock { log.state.table.entry(place.segment)?.baseSequence } : nil)
     }
 
     deinit { leave() }
@@ -115,7 +119,8 @@ public final class LogReader: @unchecked Sendable {
                 if segment == durable.lsn.segment { end = min(end, durable.lsn.offset) }
                 if segment > durable.lsn.segment { return nil }
                 if offset < end {
-                    return Place(end: end, isEnded: entry.endOffset != 0, nextBase: next?.baseSequence ?? durable.nextSequence)
+                    return Place(
+                        end: end, isEnded: entry.endOffset != 0, nextBase: next?.baseSequence ?? durable.nextSequence)
                 }
                 if segment == durable.lsn.segment { return nil }
             }
@@ -125,7 +130,7 @@ public final class LogReader: @unchecked Sendable {
             offset = Self.start
             runningEpoch = Epoch(0)
             // Across a retired gap nothing is missing: its events were let go.
-            expected = entry == nil ? nil : expected.map { max($0, next.baseSequence) }
+            expected = max(expected ?? next.baseSequence, next.baseSequence)
         }
     }
 

@@ -47,8 +47,9 @@ struct LogState {
     /// Groups may start. Off while the log is being opened.
     var epoch: Epoch
     var nonce: UInt64
-    /// Since when each epoch of this opening is in force, for snapshots that are older than the present one.
-    var epochHistory: [(from: LSN, epoch: Epoch, nonce: UInt64)]
+    /// Which epoch is in force from where on, oldest first: a client's state, and so a snapshot, may be older than the
+    /// present epoch, and names the one at the place that it covers.
+    private(set) var eras: [Era]
     var durable: DurableThrough
     var nextSequence: EventSequence
     var highestNumber: SegmentNumber
@@ -84,7 +85,7 @@ struct LogState {
 
     /// The state right after an epoch was opened in `active`.
     init(
-        budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, start: EpochStart,
+        budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, start: EpochStart, eras: [Era],
         durable: DurableThrough, highestNumber: SegmentNumber, table: SegmentTable, active: ActiveSegment,
         segmentBytesInUse: UInt64, reservesPresent: Set<Int>
     ) {
@@ -101,7 +102,7 @@ struct LogState {
         blockBytes = budget.blockBytes
         epoch = start.epoch
         nonce = start.nonce
-        epochHistory = [(LSN(segment: SegmentNumber(0), offset: 0), start.epoch, start.nonce)]
+        self.eras = eras
         nextSequence = durable.nextSequence
     }
 
@@ -120,7 +121,8 @@ struct LogState {
             budget.segmentBytes(forGroupOf: bytes) <= budget.segmentBudgetBytes / 2
         else {
             throw LogError(
-                .tooLarge, "an append of \(bytes) bytes is more than a quarter of the capacity "
+                .tooLarge,
+                "an append of \(bytes) bytes is more than a quarter of the capacity "
                     + "(\(budget.capacityBytes) bytes); append less at a time, or raise the capacity")
         }
         if ticket.isRetirement { pending.insert(ticket, at: 0) } else { pending.append(ticket) }
@@ -254,7 +256,8 @@ struct LogState {
         let segment = active!
         let record = SealRecord(nextSegment: next.number, nextSalt: next.life.salt)
         let group = place(
-            [Self.payload(.seal, Self.encoded { () throws(FormatError) in try record.encode() })], tickets: [], firstFrames: [], in: segment, opensEpoch: false)
+            [Self.payload(.seal, Self.encoded { () throws(FormatError) in try record.encode() })], tickets: [],
+            firstFrames: [], in: segment, opensEpoch: false)
         table.update(segment.number) { $0.endOffset = segment.cursor }
         begin(next)
         return group
@@ -281,10 +284,15 @@ struct LogState {
     /// The pointers as a snapshot states them. Segments being retired are still listed, until the snapshot that lets
     /// them go is durable; that one names them in `excluding`.
     func snapshot(_ client: ClientCheckpoint, excluding: Set<SegmentNumber> = []) -> Snapshot {
-        let era = epochHistory.last { $0.from <= client.through.lsn } ?? epochHistory[0]
+        let era = eras.last { $0.from <= client.through.lsn }?.start ?? EpochStart(epoch: Epoch(0), nonce: 0)
         return Snapshot(
             covered: client.through, epoch: era.epoch, nonce: era.nonce,
             segments: table.entries(excluding: excluding), client: client.bytes)
+    }
+
+    /// No later snapshot covers less than this one: what was in force before is of no more use.
+    mutating func forgetEras(before covered: LSN) {
+        if let first = eras.lastIndex(where: { $0.from <= covered }) { eras.removeFirst(first) }
     }
 
     private mutating func place(
@@ -365,7 +373,10 @@ struct LogState {
 
     private mutating func opened(_ group: GroupCommit) {
         phase = .running
-        epochHistory.append((LSN(segment: group.segment.number, offset: group.offset), epoch, nonce))
+        eras.append(
+            Era(
+                from: LSN(segment: group.segment.number, offset: group.offset),
+                start: EpochStart(epoch: epoch, nonce: nonce)))
     }
 
     mutating func becomeReadOnly(_ first: FileError, then second: LogError) -> [Answer] {
@@ -405,7 +416,10 @@ struct LogState {
         // One write, alone: nothing follows until it is durable.
         return .write(
             place(
-                [firstFrame(of: fresh), Self.payload(.open, Self.encoded { () throws(FormatError) in try record.encode() })], tickets: [], firstFrames: [],
+                [
+                    firstFrame(of: fresh),
+                    Self.payload(.open, Self.encoded { () throws(FormatError) in try record.encode() }),
+                ], tickets: [], firstFrames: [],
                 in: fresh, opensEpoch: true))
     }
 
@@ -451,6 +465,12 @@ struct LogState {
             preconditionFailure("a \(type) frame of the log's own cannot be made: \(error)")
         }
     }
+}
+
+/// An epoch, and the place from which it is in force.
+struct Era: Equatable, Sendable {
+    var from: LSN
+    var start: EpochStart
 }
 
 /// What a segment is wanted for.

@@ -13,6 +13,8 @@ struct Recovery {
     struct Base {
         var snapshot: Snapshot
         var durable: DurableThrough
+        /// Of the checkpoint slot; 0 for a segment's snapshot.
+        var generation: UInt64 = 0
         var name: String
     }
 
@@ -23,6 +25,8 @@ struct Recovery {
         var table: SegmentTable
         var tail: DurableThrough
         var lastEpoch: EpochStart
+        /// The epochs from the base on.
+        var eras: [Era]
         var highestEpoch: Epoch
         var highestNumber: SegmentNumber
         var tailSegment: ScannedSegment?
@@ -119,7 +123,9 @@ struct Recovery {
             return segment
         } catch {
             if error.code == .newerVersion { throw error }
-            if let reason = error.fileError?.reason, reason == .outOfResources || reason == .notPermitted { throw error }
+            if let reason = error.fileError?.reason, reason == .outOfResources || reason == .notPermitted {
+                throw error
+            }
             let remark = "\(error)"
             if !report.remarks.contains(remark) { report.remarks.append(remark) }
             return nil
@@ -131,7 +137,7 @@ struct Recovery {
     private mutating func chooseBase(_ logUUID: LogUUID) throws(LogError) -> Base {
         var candidates = slots.valid.map {
             Base(
-                snapshot: $0.snapshot, durable: $0.durableThrough,
+                snapshot: $0.snapshot, durable: $0.durableThrough, generation: $0.generation,
                 name: "checkpoint slot \($0.slot), generation \($0.generation)")
         }
         for number in inventory.segments.reversed() {
@@ -150,7 +156,8 @@ struct Recovery {
             }
         }
         if let best = candidates.max(by: {
-            ($0.snapshot.covered.lsn, $0.durable.lsn) < ($1.snapshot.covered.lsn, $1.durable.lsn)
+            ($0.snapshot.covered.lsn, $0.durable.lsn, $0.generation)
+                < ($1.snapshot.covered.lsn, $1.durable.lsn, $1.generation)
         }) {
             return best
         }
@@ -196,7 +203,8 @@ struct Recovery {
             }
             if let identity, identity.logUUID != logUUID || identity.segment != number {
                 report.remarks.append(
-                    "\(FileNames.segment(number)) is segment \(identity.segment) of log \(identity.logUUID): not this one")
+                    "\(FileNames.segment(number)) is segment \(identity.segment) of log \(identity.logUUID): not this one"
+                )
                 report.foreignFiles.append(FileNames.segment(number))
                 segment.life = nil
             }
@@ -295,7 +303,9 @@ struct Recovery {
             entries[number] = nil
         }
         for entry in base.snapshot.segments { highestNumber = max(highestNumber, entry.number) }
-        for slot in slots.valid { highestNumber = max(highestNumber, slot.snapshot.segments.last?.number ?? highestNumber) }
+        for slot in slots.valid {
+            highestNumber = max(highestNumber, slot.snapshot.segments.last?.number ?? highestNumber)
+        }
         highestNumber = max(highestNumber, judge.tail.lsn.segment, inventory.segments.last ?? highestNumber)
 
         // A file may go when a durable snapshot or a durable cut says so; what cannot be identified stays.
@@ -306,7 +316,7 @@ struct Recovery {
             else { return false }
             return retired.contains(number) || opened[number]?.identity != nil
         }
-        let newLosses = report.losses.filter { !judge.recordedLosses.contains($0) }
+        let newLosses = report.losses.filter { loss in !judge.recordedLosses.contains { $0.covers(loss) } }
         if policy == .strict, let first = newLosses.first ?? report.unreadable.first {
             throw LogError(
                 .damaged,
@@ -318,7 +328,9 @@ struct Recovery {
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: judge.tail,
             lastEpoch: judge.lastEpoch
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
-            highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
+            eras: judge.ledger.openings.map {
+                Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
+            }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh, carried: judge.carried, newLosses: newLosses,
             removable: removable, slots: slots, inventory: inventory)
     }

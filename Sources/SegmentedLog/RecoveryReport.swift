@@ -56,6 +56,13 @@ public struct DamagedRange: Hashable, Sendable, CustomStringConvertible {
             + "sequences \(firstSequence)..<\(endSequence)"
     }
 
+    /// Whether it says all that `other` says. An opening after the one that recorded a loss may see less of it.
+    func covers(_ other: DamagedRange) -> Bool {
+        segment == other.segment && fromOffset <= other.fromOffset
+            && (toOffset == 0 || (other.toOffset != 0 && toOffset >= other.toOffset))
+            && firstSequence <= other.firstSequence && endSequence >= other.endSequence
+    }
+
     var record: LossRecord {
         LossRecord(
             reason: reason, segment: segment, fromOffset: fromOffset, toOffset: toOffset,

@@ -198,12 +198,14 @@ final class SegmentPreparation: @unchecked Sendable {
         switch error.reason {
         case .noSpace:
             return LogError(
-                .full, "there is no room in \(path) for another segment of \(request.bytes) bytes; appends with events are "
+                .full,
+                "there is no room in \(path) for another segment of \(request.bytes) bytes; appends with events are "
                     + "refused until segments are retired, the capacity is raised, or the disk has room",
                 fileError: error.errno == 0 ? nil : error)
         default:
             return LogError(
-                .fileOperation, "the next segment cannot be made in \(path); nothing was changed by it", fileError: error)
+                .fileOperation, "the next segment cannot be made in \(path); nothing was changed by it",
+                fileError: error)
         }
     }
 }

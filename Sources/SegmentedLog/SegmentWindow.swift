@@ -18,6 +18,8 @@ final class SegmentWindow {
 
     /// How much is read at once: the read-ahead of a sequential scan.
     static let windowBytes = 256 << 10
+    /// What a disk loses at once.
+    private static let sectorBytes: UInt64 = 512
 
     init(
         file: any StorageFile, life: SegmentLife, end: UInt64, source: ReadSource, windowBytes: Int = windowBytes
@@ -96,16 +98,16 @@ final class SegmentWindow {
         return try body(buffer.bytes.extracting(index..<(index + Int(header.storedBytes))))
     }
 
-    /// The next valid header at or after `offset`, at any multiple of 8. Pages that cannot be read are stepped over.
+    /// The next valid header at or after `offset`, at any multiple of 8. Sectors that cannot be read are stepped over.
     func nextHeader(from offset: UInt64) -> (offset: UInt64, header: FrameHeader)? {
         var offset = (offset + 7) / 8 * 8
         let headerBytes = UInt64(FrameHeader.byteCount)
         while offset + headerBytes <= end {
             let wanted = Int(min(UInt64(Self.windowBytes), end - offset))
             guard let index = try? load(offset, count: wanted) else {
-                // Page by page through what the disk does not give.
+                // Sector by sector through what the disk does not give.
                 if (try? load(offset, count: FrameHeader.byteCount)) == nil {
-                    offset = (offset / 4096 + 1) * 4096
+                    offset = (offset / Self.sectorBytes + 1) * Self.sectorBytes
                 } else if case .frame(let header) = probe(at: offset, verifyingPayload: false) {
                     return (offset, header)
                 } else {
@@ -155,22 +157,26 @@ final class SegmentWindow {
     /// Makes `count` bytes at `offset` available; returns their index in the buffer. `offset + count` is at most `end`.
     private func load(_ offset: UInt64, count wanted: Int) throws(FileError) -> Int {
         if offset >= start, offset + UInt64(wanted) <= start + UInt64(count) { return Int(offset - start) }
-        let base = offset / 4096 * 4096
-        let needed = Int(offset - base) + wanted
+        var base = offset / 4096 * 4096
+        var needed = Int(offset - base) + wanted
         if needed > buffer.byteCount { buffer = AlignedBuffer(byteCount: needed) }
         count = 0
-        start = base
         let limit = Int(min(UInt64(buffer.byteCount), end - base))
         do throws(FileError) {
             count = try readTwice(limit, at: base)
         } catch {
             // One bad sector must not hide its neighbours: ask for no more than what is needed.
-            count = try readTwice(min(needed, limit), at: base)
+            base = offset / Self.sectorBytes * Self.sectorBytes
+            needed = Int(offset - base) + wanted
+            count = try readTwice(needed, at: base)
         }
+        start = base
         guard count >= needed else {
             let got = count
             count = 0
-            throw FileError(.read, path: "\(file.name) (short: \(got) of \(needed) bytes at \(base))", errno: 0, reason: .inputOutput)
+            throw FileError(
+                .read, path: "\(file.name) (short: \(got) of \(needed) bytes at \(base))", errno: 0,
+                reason: .inputOutput)
         }
         return Int(offset - start)
     }

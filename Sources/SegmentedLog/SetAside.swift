@@ -26,14 +26,16 @@ struct SetAside {
         }
     }
 
-    private func copy(_ segment: SegmentNumber, _ range: Range<UInt64>, of log: LogUUID, _ report: inout RecoveryReport) {
+    private func copy(_ segment: SegmentNumber, _ range: Range<UInt64>, of log: LogUUID, _ report: inout RecoveryReport)
+    {
         let name = FileNames.setAside(LSN(segment: segment, offset: range.lowerBound))
         do throws(FileError) {
             // Made by an earlier recovery that did not come to its end.
             if try directory.status(of: name) != nil { return }
             let size = UInt64(SpaceBudget.roundUp(range.count, to: SpaceBudget.pageBytes))
             guard try bytesSetAside() + size <= budget.setAsideBytes else {
-                report.remarks.append("no room to set \(range.count) bytes of segment \(segment) aside; they stay in it")
+                report.remarks.append(
+                    "no room to set \(range.count) bytes of segment \(segment) aside; they stay in it")
                 return
             }
             let scanned = try directory.open(FileNames.segment(segment), for: .reading)

@@ -90,10 +90,7 @@ struct TailJudge {
         switch action {
         case .accept: preconditionFailure("a frame is accepted with its header")
         case .cut: cut(at: lsn)
-        case .cutUnreadable:
-            report.unreadable.append(DamagedRange(.unreadable, lsn.segment, lsn.offset, 0, expected, expected))
-            cut(at: lsn)
-            mustStartFresh = true
+        case .cutUnreadable: hold(from: lsn)
         case .skipToOpen:
             offset = outlook.opening.promised.lsn.offset
             previous = .frame
@@ -320,12 +317,30 @@ struct TailJudge {
     /// A segment has its whole size, durably, before it has its name. A shorter one was cut by somebody, and what it held
     /// nobody knows: its numbers must not be used again.
     private mutating func noteShortFile(at lsn: LSN) {
-        let missing = scan[index].segmentBytes - scan[index].readableEnd
+        var missing = scan[index].segmentBytes - scan[index].readableEnd
+        // So it is with one that has its size, and neither an identity nor a frame.
+        let isWiped = scan[index].identity == nil && lsn.offset == UInt64(SpaceBudget.identityBytes)
+        if isWiped { missing = max(missing, scan[index].segmentBytes) }
         guard missing > 0 else { return }
         let end = EventSequence(expected.rawValue + missing * Self.mostEventsPerByte)
-        record(DamagedRange(.shorterThanStated, lsn.segment, lsn.offset, 0, expected, end))
+        record(
+            DamagedRange(
+                isWiped ? .damaged : .shorterThanStated, lsn.segment, lsn.offset, 0, expected, end))
         expected = end
         mustStartFresh = true
+    }
+
+    /// Nobody proves what stands here, and the disk does not show it: it may be the last that was acknowledged. So nothing
+    /// in this segment is cut off, and its numbers are not used again; should the disk give it later, it counts.
+    private mutating func hold(from lsn: LSN) {
+        let end = EventSequence(
+            expected.rawValue + (scan[index].segmentBytes - lsn.offset) * Self.mostEventsPerByte)
+        report.unreadable.append(DamagedRange(.unreadable, lsn.segment, lsn.offset, 0, expected, end))
+        expected = max(end, proven.nextSequence)
+        mustStartFresh = true
+        tail = DurableThrough(
+            lsn: LSN(segment: lsn.segment, offset: scan[index].segmentBytes), nextSequence: expected)
+        endEntry(at: scan[index].segmentBytes)
     }
 
     /// An event takes 8 bytes at least, and LZ4 makes 255 bytes of one at most.
@@ -357,7 +372,8 @@ struct TailJudge {
     private mutating func missing(_ number: SegmentNumber, from: UInt64, goingOnAt later: Int) {
         let start = UInt64(SpaceBudget.identityBytes)
         var base = expected
-        if let window = scan[later].window(), case .frame(let header) = window.probe(at: start, verifyingPayload: true) {
+        if let window = scan[later].window(), case .frame(let header) = window.probe(at: start, verifyingPayload: true)
+        {
             base = max(base, header.baseSequence)
         } else if let header = nextSegmentWithFrames(after: later - 1)?.header {
             base = max(base, header.baseSequence)

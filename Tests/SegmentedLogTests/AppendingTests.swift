@@ -12,9 +12,10 @@ import Testing
         #expect(try log.tags() == [])
         #expect(try log.frameTypes() == [.snapshot, .open])
         #expect(log.durableThrough.nextSequence == EventSequence(1))
-        #expect(world.names() == [
-            "0000000000000001.seg", "checkpoint", "pid", "reserve-0", "reserve-1",
-        ])
+        #expect(
+            world.names() == [
+                "0000000000000001.seg", "checkpoint", "pid", "reserve-0", "reserve-1",
+            ])
     }
 
     @Test func appendsAreNumberedInOrderAndReadBack() throws {

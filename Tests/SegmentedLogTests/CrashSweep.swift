@@ -67,7 +67,10 @@ final class CrashRecorder: @unchecked Sendable {
     let configuration: LogConfiguration
     var objections: [String] = []
 
-    init(_ disk: SimulatedDisk, seed: UInt64, configuration: LogConfiguration, startingAt tag: Int = 0, model: Model = Model()) {
+    init(
+        _ disk: SimulatedDisk, seed: UInt64, configuration: LogConfiguration, startingAt tag: Int = 0,
+        model: Model = Model()
+    ) {
         world = World(disk, seed: seed)
         self.configuration = configuration
         self.model = model
@@ -153,11 +156,15 @@ final class CrashSweep {
         failures += recorder.objections
         for (index, moment) in recorder.moments.enumerated() where failures.count < 5 {
             for choice in moment.disk.legalCrashChoices(limit: choiceLimit) {
-                check(moment.disk.crashed(keeping: choice), moment.model, "power cut before op \(index) \(moment.operation), \(choice)", index)
+                check(
+                    moment.disk.crashed(keeping: choice), moment.model,
+                    "power cut before op \(index) \(moment.operation), \(choice)", index)
                 if !choice.exceptions.isEmpty { partial += 1 }
             }
             for choice in [CrashChoice.everything, .nothing] {
-                check(moment.disk.killed(keeping: choice), moment.model, "kill before op \(index) \(moment.operation), \(choice)", index)
+                check(
+                    moment.disk.killed(keeping: choice), moment.model,
+                    "kill before op \(index) \(moment.operation), \(choice)", index)
             }
         }
     }

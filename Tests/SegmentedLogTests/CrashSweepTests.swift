@@ -28,8 +28,9 @@ import Testing
             sweep.sweep(recorder)
         }
         #expect(sweep.failures.isEmpty, "\(sweep.failures.first ?? "")")
-        print("\(name): \(sweep.states.count) distinct states, \(sweep.partial) partly lost, "
-            + "\(sweep.reopened) openings, up to \(most) groups in flight")
+        print(
+            "\(name): \(sweep.states.count) distinct states, \(sweep.partial) partly lost, "
+                + "\(sweep.reopened) openings, up to \(most) groups in flight")
     }
 
     @Test func everyCrashOfCreationAndAFewAppends() throws {

@@ -1,0 +1,37 @@
+// Numbers and rows as people read them.
+
+/// A number with so many digits behind the point.
+func decimal(_ value: Double, _ digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    let scaled = Int64((value.magnitude * scale).rounded())
+    let sign = value < 0 && scaled != 0 ? "-" : ""
+    guard digits > 0 else { return sign + String(scaled) }
+    let fraction = String(scaled % Int64(scale))
+    return sign + "\(scaled / Int64(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
+}
+
+/// A whole number with commas.
+func whole(_ value: Double) -> String {
+    var text = ""
+    for (index, digit) in decimal(value, 0).reversed().enumerated() {
+        if index > 0, index % 3 == 0 { text.append(",") }
+        text.append(digit)
+    }
+    return String(text.reversed())
+}
+
+func kibibytes(_ bytes: Double) -> String {
+    bytes < 1024 ? "\(decimal(bytes, 0)) B" : "\(decimal(bytes / 1024, 1)) KiB"
+}
+
+/// Cells in columns: the first `names` flush left, the others flush right.
+func row(_ cells: [String], widths: [Int], names: Int = 1) -> String {
+    zip(cells, widths).enumerated().map { index, cell in
+        let space = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
+        return index < names ? cell.0 + space : space + cell.0
+    }.joined(separator: "  ")
+}
+
+/// `1 round`, `2 rounds`.
+func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
