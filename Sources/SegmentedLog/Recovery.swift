@@ -206,6 +206,7 @@ struct Recovery {
                     "\(FileNames.segment(number)) is segment \(identity.segment) of log \(identity.logUUID): not this one"
                 )
                 report.foreignFiles.append(FileNames.segment(number))
+                if identity.logUUID == logUUID { misnamed[identity.segment] = identity.segmentBytes }
                 segment.life = nil
             }
             // What a durable snapshot says of it goes before what the file says of itself.
@@ -224,6 +225,8 @@ struct Recovery {
         return scan
     }
 
+    /// Segments of this log that stand under another one's name, by their own number: proof that they existed.
+    private var misnamed: [SegmentNumber: UInt64] = [:]
     private var directorySyncError: FileError?
 
     /// What was read may stand in the page cache only: written by a process that was killed before its sync, or left
@@ -292,7 +295,9 @@ struct Recovery {
         _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
     ) throws(LogError) -> Outcome {
         report = judge.report
-        report.tail = judge.tail
+        var tail = judge.tail
+        let jump = noteMisnamed(judge, &tail)
+        report.tail = tail
         let retired = self.retired.union(judge.retired)
         let present = Set(inventory.segments)
         var entries: [SegmentNumber: SegmentEntry] = [:]
@@ -325,14 +330,29 @@ struct Recovery {
                 lsn: LSN(segment: first.segment, offset: first.fromOffset))
         }
         return Outcome(
-            report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: judge.tail,
+            report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
             lastEpoch: judge.lastEpoch
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
             eras: judge.ledger.openings.map {
                 Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
             }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
-            mustStartFresh: judge.mustStartFresh, carried: judge.carried, newLosses: newLosses,
+            mustStartFresh: judge.mustStartFresh || jump, carried: judge.carried, newLosses: newLosses,
             removable: removable, slots: slots, inventory: inventory)
+    }
+
+    /// Where the log seems to end, and a later part of it stands under a wrong name: what that held is not served, and its
+    /// numbers are not used again. True when the sequence jumped.
+    private mutating func noteMisnamed(_ judge: TailJudge, _ tail: inout DurableThrough) -> Bool {
+        let lost = misnamed.filter { number, _ in
+            number >= tail.lsn.segment && !judge.entries.contains { $0.number == number && $0.holdsEvents }
+                && !judge.recordedLosses.contains { $0.reason == .segmentMissing && $0.segment >= number }
+        }
+        guard let last = lost.keys.max() else { return false }
+        let room = lost.values.reduce(0, +) * TailJudge.mostEventsPerByte
+        let end = EventSequence(tail.nextSequence.rawValue + room)
+        report.losses.append(DamagedRange(.segmentMissing, last, 0, 0, tail.nextSequence, end))
+        tail.nextSequence = end
+        return true
     }
 
     /// A live segment whose file is gone, and that replay did not come by.

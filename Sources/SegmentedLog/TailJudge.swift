@@ -65,8 +65,10 @@ struct TailJudge {
         }
         if scan[first].number == from {
             enter(first, at: place)
+        } else if let later = nextSegmentWithFrames(after: first - 1) {
+            missing(from, from: 0, goingOnAt: later.index)
         } else {
-            missing(from, from: 0, goingOnAt: first)
+            return missingToTheEnd(from, from: 0)
         }
         while let window {
             let lsn = LSN(segment: window.life.segment, offset: self.offset)
@@ -320,7 +322,11 @@ struct TailJudge {
         var missing = scan[index].segmentBytes - scan[index].readableEnd
         // So it is with one that has its size, and neither an identity nor a frame.
         let isWiped = scan[index].identity == nil && lsn.offset == UInt64(SpaceBudget.identityBytes)
-        if isWiped { missing = max(missing, scan[index].segmentBytes) }
+        if isWiped {
+            missing = max(
+                scan[index].segmentBytes,
+                scan.compactMap { $0.identity?.segmentBytes }.max() ?? UInt64(SpaceBudget.smallestSegmentBytes))
+        }
         guard missing > 0 else { return }
         let end = EventSequence(expected.rawValue + missing * Self.mostEventsPerByte)
         record(
@@ -344,7 +350,7 @@ struct TailJudge {
     }
 
     /// An event takes 8 bytes at least, and LZ4 makes 255 bytes of one at most.
-    private static let mostEventsPerByte: UInt64 = 32
+    static let mostEventsPerByte: UInt64 = 32
 
     private mutating func end(at lsn: LSN) {
         mustStartFresh = true

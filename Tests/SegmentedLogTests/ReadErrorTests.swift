@@ -1,0 +1,156 @@
+import FileIO
+import Glibc
+import LogFormat
+import SegmentedLog
+import SimulatedFileIO
+import Testing
+
+/// Row 24: reads that fail, once and for ever. The log of most tests has 60 puts in five segments; the newest holds
+/// 56-59.
+@Suite struct ReadErrorTests {
+    private static func fault(_ segment: UInt64, _ frame: PlacedFrame, count: Int) -> Fault {
+        Fault(
+            .read, errno: EIO, on: .name(World.segment(segment)),
+            range: UInt64(frame.offset)..<UInt64(frame.offset + 512), count: count)
+    }
+
+    /// Row 24.
+    @Test(arguments: 0..<40) func aReadThatFailsOnceAtOpeningCostsNothing(_ skipping: Int) throws {
+        let world = try World.killed()
+        world.disk.faults.add(Fault(.read, errno: EIO, on: .suffix(".seg"), skipping: skipping))
+        let log = try world.open()
+        #expect(log.recoveryReport.losses.isEmpty && log.recoveryReport.unreadable.isEmpty)
+        world.disk.faults.removeAll()
+        #expect(try log.readings() == texts(0...59))
+        let (report, readings) = try expectConvergence(world.afterPowerCut())
+        #expect(report.losses.isEmpty && readings == texts(0...59))
+    }
+
+    /// Row 24.
+    @Test(arguments: 0..<10) func aReadThatFailsOnceUnderAReaderCostsNothing(_ skipping: Int) throws {
+        let world = try World.killed()
+        let log = try world.open()
+        world.disk.faults.add(Fault(.read, errno: EIO, on: .suffix(".seg"), skipping: skipping))
+        #expect(try log.readings() == texts(0...59))
+    }
+
+    /// Row 24: the page is in the middle, so that later frames vouch for what cannot be read.
+    @Test func aPageThatCannotBeReadIsHeldAndReportedAndTheRestIsServed() throws {
+        let configuration = World.small {
+            $0.segmentBytes = 32 << 10
+            $0.capacityBytes = 512 << 10
+        }
+        let world = try World.killed(puts: 85, configuration)
+        let held = try (46...84).filter { 12288..<16384 ~= (try world.frame(tag: $0)).offset }
+        #expect(held.count == 8)
+        world.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 12288..<16384, count: Fault.forever))
+        let hash = world.disk.liveHash
+        #expect(openingError(world, configuration.strict)?.code == .damaged)
+        #expect(world.disk.liveHash == hash)
+        let log = try world.open(configuration)
+        let report = log.recoveryReport
+        let range = "unreadable 2/3000-4000, sequences \(held[0] + 1)..<\(held[7] + 2)"
+        #expect(report.unreadableTexts == [range])
+        #expect(report.losses.isEmpty, "held, not lost")
+        #expect(try log.count(of: .loss) == 0)
+        let readings = try log.readings()
+        #expect(readings == texts(0..<held[0]) + [range] + texts(held[7] + 1...84))
+        #expect(try log.append([put(85)]).sequences == 86..<87)
+        // The disk gives it again: nothing was lost.
+        let next = try world.afterPowerCut().open(configuration)
+        #expect(next.recoveryReport.losses.isEmpty && next.recoveryReport.unreadable.isEmpty)
+        #expect(try next.readings() == texts(0...85))
+    }
+
+    /// Row 24: P6, damage costs at most the frames that it touches.
+    @Test func aBadSectorCostsOnlyItsFrame() throws {
+        let world = try World.killed()
+        let frame = try world.frame(tag: 18)
+        world.disk.faults.add(Self.fault(2, frame, count: Fault.forever))
+        let range = "unreadable \(frame.place)-\(String(frame.end, radix: 16)), sequences 19..<20"
+        #expect(try world.open().readings() == texts(0...17) + [range] + texts(19...59))
+    }
+
+    /// Row 24: what stands there may have been acknowledged, and must come back when the disk gives it again.
+    @Test(arguments: [57, 59]) func anUnreadableTailIsHeldAndComesBack(_ tag: Int) throws {
+        let world = try World.killed()
+        let frame = try world.frame(tag: tag)
+        world.disk.faults.add(
+            Fault(
+                .read, errno: EIO, on: .name(World.segment(5)), range: UInt64(frame.offset)..<16384,
+                count: Fault.forever))
+        let log = try world.open()
+        #expect(log.recoveryReport.unreadable.count == 1)
+        #expect(log.recoveryReport.unreadable.first?.firstSequence == EventSequence(UInt64(tag + 1)))
+        #expect(log.recoveryReport.losses.isEmpty)
+        let receipt = try log.append([put(60)])
+        #expect(receipt.sequences.lowerBound >= 61, "sequences may have been used")
+        #expect(receipt.lsn.segment > SegmentNumber(5))
+        #expect(try log.readings().filter { Int($0) != nil } == texts(Array(0..<tag) + [60]))
+        let next = try world.afterPowerCut().open()
+        #expect(next.recoveryReport.losses.isEmpty)
+        #expect(try next.readings().filter { Int($0) != nil } == texts(0...60))
+    }
+
+    /// Row 24.
+    @Test func anUnreadableSectorInAnOldSegmentIsSteppedOverAndComesBack() throws {
+        let world = try World.killed()
+        let log = try world.open()
+        let frame = try world.frame(tag: 20)
+        world.disk.faults.add(Self.fault(2, frame, count: Fault.forever))
+        let range = "unreadable \(frame.place)-\(String(frame.end, radix: 16)), sequences 21..<22"
+        #expect(try log.readings() == texts(0...19) + [range] + texts(21...59))
+        world.disk.faults.removeAll()
+        #expect(try log.readings() == texts(0...59))
+    }
+
+    /// Row 24.
+    @Test func aWholeSegmentThatCannotBeReadIsHeldAndTheRestIsServed() throws {
+        for number in [2, 3] as [UInt64] {
+            let world = try World.killed()
+            let log = try world.open()
+            world.disk.faults.add(
+                Fault(.read, errno: EIO, on: .name(World.segment(number)), count: Fault.forever))
+            let first = Int(number - 1) * 14
+            let readings = try log.readings()
+            #expect(readings.filter { Int($0) != nil } == texts((0...59).filter { $0 < first || $0 >= first + 14 }))
+            let held = readings.filter { Int($0) == nil }
+            #expect(held.count == 1 && held[0].hasPrefix("unreadable \(number)/"), "\(held)")
+            #expect(held.first?.hasSuffix("sequences \(first + 1)..<\(first + 15)") == true)
+        }
+    }
+
+    /// Row 24.
+    @Test(arguments: [1, 4, 5] as [UInt64])
+    func identityBlocksThatCannotBeReadDoNotKeepTheLogShut(_ number: UInt64) throws {
+        let world = try World.killed()
+        world.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(number)), range: 0..<8192, count: Fault.forever))
+        let log = try world.open()
+        #expect(log.recoveryReport.losses.isEmpty)
+        #expect(try log.readings().filter { Int($0) != nil } == texts(0...59))
+    }
+
+    /// Row 24.
+    @Test func aCheckpointThatCannotBeReadCostsNothing() throws {
+        let world = try World.closed()
+        world.disk.faults.add(Fault(.read, errno: EIO, on: .name("checkpoint"), count: Fault.forever))
+        let log = try world.open()
+        #expect(log.recoveryReport.wasClosedCleanly)
+        #expect(log.recoveryReport.remarks.contains { $0.hasPrefix("checkpoint slot") })
+        #expect(try log.readings() == texts(0...59))
+    }
+
+    /// Row 24.
+    @Test func aDirectoryThatCannotBeListedIsATypedErrorAndNothingIsTouched() throws {
+        let world = try World.killed()
+        let before = world.disk.liveHash
+        world.disk.faults.add(Fault(.list, errno: EIO))
+        let error = openingError(world)
+        #expect(error?.code == .fileOperation)
+        #expect(error?.fileError?.operation == .list)
+        #expect(world.disk.liveHash == before)
+        #expect(try world.open().readings() == texts(0...59))
+    }
+}
