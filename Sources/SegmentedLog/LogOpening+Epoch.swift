@@ -1,0 +1,194 @@
+internal import FileIO
+internal import LogFormat
+
+/// Beginning the new epoch: in place, at the cost of one block, or in a fresh segment.
+extension LogOpening {
+    /// Writes the `open` frame at the tail, alone, at the next block boundary: reopening costs one block. nil when the
+    /// last segment cannot be written on: it is damaged, short, full, or its sync failed.
+    func continueInPlace(
+        _ outcome: Recovery.Outcome, _ table: inout SegmentTable, _ epoch: EpochStart, _ reason: OpenReason,
+        _ report: inout RecoveryReport
+    ) throws(LogError) -> Place? {
+        guard !outcome.mustStartFresh, outcome.carried.isEmpty, let last = outcome.tailSegment, !last.syncFailed,
+            last.validCopies == 2, let identity = last.identity, identity.life == last.life,
+            last.status.size >= identity.segmentBytes, last.status.linkCount == 1
+        else { return nil }
+        let isUnused = outcome.tail.lsn.offset == UInt64(SpaceBudget.identityBytes)
+        let cursor = SpaceBudget.roundUp(outcome.tail.lsn.offset, to: budget.blockBytes)
+        let room = UInt64((isUnused ? budget.firstGroupBytes : budget.blockBytes) + budget.blockBytes)
+        guard cursor + room <= identity.segmentBytes, let (method, file) = try openForWriting(last.number) else {
+            return nil
+        }
+        let segment = ActiveSegment(
+            number: last.number, life: identity.life, file: file, segmentBytes: identity.segmentBytes,
+            kind: identity.kind, cursor: cursor)
+        var changed = table
+        if changed.entry(last.number) == nil { changed.append(entry(identity, outcome.tail.nextSequence)) }
+        changed.update(last.number) { $0.endOffset = 0 }
+        var frames: [FramePayload] = []
+        if isUnused {
+            let base = outcome.base.snapshot
+            let snapshot = Snapshot(
+                covered: base.covered, epoch: base.epoch, nonce: base.nonce, segments: changed.entries,
+                client: base.client)
+            frames.append(
+                LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }))
+        }
+        let record = openRecord(cut: outcome.tail, previous: outcome.highestEpoch, reason)
+        frames.append(LogState.payload(.open, LogState.encoded { () throws(FormatError) in try record.encode() }))
+        let group = GroupCommit(
+            segment: segment, plan: GroupPlan(frames, blockBytes: budget.blockBytes),
+            frames: frames, tickets: [], firstFrames: [], epoch: epoch.epoch, nonce: epoch.nonce,
+            stated: outcome.tail, nextSequence: outcome.tail.nextSequence, opensEpoch: true)
+        do throws(FileError) {
+            try write(group)
+        } catch {
+            // Whether the frame is on the disk nobody knows; the next epoch, in a fresh segment, cuts at the same place.
+            try? file.close()
+            report.remarks.append("the last segment cannot be written on: \(error)")
+            return nil
+        }
+        segment.cursor = group.end.lsn.offset
+        table = changed
+        return Place(
+            method: method, segment: segment, durable: group.end,
+            openedAt: LSN(segment: segment.number, offset: group.offset))
+    }
+
+    func write(_ group: GroupCommit) throws(FileError) {
+        let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)
+        group.assemble(into: buffer, commitTime: runtime.wallClock())
+        let cell = WaitCell()
+        let box = FailureBox()
+        group.segment.file.submitWrite(buffer, count: group.plan.totalBytes, at: group.offset) { [runtime] error in
+            box.error = error
+            runtime.signal(cell, value: 1)
+        }
+        _ = runtime.wait(for: cell)
+        if let error = box.error { throw error }
+    }
+
+    /// A new segment that appears whole, with its `open` frame and with whatever was accepted in a segment that cannot be
+    /// made durable where it stands.
+    func startFresh(
+        _ outcome: inout Recovery.Outcome, _ table: inout SegmentTable, _ epoch: EpochStart, _ reason: OpenReason,
+        _ reserves: inout Set<Int>,
+        _ clientState: (@Sendable () -> ClientCheckpoint)?, _ replay: (ReplayedFrame) throws(LogError) -> Void
+    ) throws(LogError) -> Place {
+        let carried = outcome.carried.filter { $0.header.type.isCarriedOver }
+        var cut = outcome.tail
+        if let first = outcome.carried.first {
+            cut = DurableThrough(lsn: first.lsn, nextSequence: first.header.baseSequence)
+        }
+        let number = SegmentNumber(outcome.highestNumber.rawValue + 1)
+        // Segments behind the cut are void; the one that is cut ends there.
+        table.remove(Set(table.entries.map(\.number).filter { $0 > cut.lsn.segment }))
+        table.update(cut.lsn.segment) { $0.endOffset = max(cut.lsn.offset, UInt64(SpaceBudget.identityBytes)) }
+        let frames = try carried.map { (frame) throws(LogError) in try Self.again(frame) }
+        let bytes = frames.reduce(budget.firstGroupBytes) { $0 + $1.minimumFrameBytes }
+        let size = budget.segmentBytes(forGroupOf: SpaceBudget.roundUp(bytes, to: budget.blockBytes))
+        let inUse = segmentBytesOnDisk()
+        let useReserve = inUse + size > budget.segmentBudgetBytes && frames.isEmpty
+        guard let source = try source(size, useReserve, reserves, &outcome, &table, clientState) else {
+            throw LogError(
+                .full,
+                "\(directory.path) has no room for the segment that a new epoch needs (\(size) bytes; segments take \(inUse) of "
+                    + "\(budget.segmentBudgetBytes)); raise the capacity")
+        }
+        var attempt = source
+        while true {
+            let identity = identity(
+                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0)
+            var changed = table
+            var own = entry(identity, cut.nextSequence)
+            own.holdsEvents = carried.contains { $0.header.type == .put }
+            changed.append(own)
+            let base = outcome.base.snapshot
+            let snapshot = Snapshot(
+                covered: base.covered, epoch: base.epoch, nonce: base.nonce, segments: changed.entries,
+                client: base.client)
+            let record = openRecord(cut: cut, previous: outcome.highestEpoch, reason)
+            do throws(LogError) {
+                let (method, made) = try makeFresh(
+                    identity, snapshot, record, epoch, stated: cut, carried: frames, reserve: attempt.2)
+                if let used = attempt.2 { reserves.remove(used) }
+                table = changed
+                for (index, frame) in carried.enumerated() {
+                    try replay(made.group.replayed(index + 2, header: frame.header))
+                }
+                return Place(
+                    method: method, segment: made.segment, durable: made.group.end,
+                    openedAt: LSN(segment: number, offset: made.group.offset))
+            } catch {
+                // The disk is full, though the capacity is not: the reserve was made for this.
+                guard error.fileError?.reason == .noSpace, attempt.2 == nil, frames.isEmpty, let index = reserves.min()
+                else { throw error }
+                attempt = (.reserve, UInt64(budget.reserveBytes), index)
+            }
+        }
+    }
+
+    /// What the fresh segment is made of: a new file within the budget; else the reserve; else the place of a reserve
+    /// segment that nothing needs any more (a log that crashed again and again before it could retire it).
+    func source(
+        _ size: UInt64, _ useReserve: Bool, _ reserves: Set<Int>, _ outcome: inout Recovery.Outcome,
+        _ table: inout SegmentTable, _ clientState: (@Sendable () -> ClientCheckpoint)?
+    ) throws(LogError) -> (SegmentKind, UInt64, Int?)? {
+        if !useReserve { return (.regular, size, nil) }
+        if let index = usableReserves(reserves).min() { return (.reserve, UInt64(budget.reserveBytes), index) }
+        // Everything was replayed, so the client's state covers the whole log; new losses must stay to be found again.
+        let client = clientState?() ?? ClientCheckpoint(through: outcome.tail, bytes: [])
+        guard client.through == outcome.tail, outcome.newLosses.isEmpty,
+            let first = table.entries.dropLast().first(where: { $0.kind == .reserve && !$0.holdsEvents })
+        else { return nil }
+        table.remove([first.number])
+        outcome.base.snapshot = Snapshot(
+            covered: client.through, epoch: outcome.lastEpoch.epoch, nonce: outcome.lastEpoch.nonce,
+            segments: table.entries, client: client.bytes)
+        try reclaim(first, outcome)
+        return (.reserve, UInt64(budget.reserveBytes), nil)
+    }
+
+    /// Removes a segment without events, after a checkpoint that covers the whole log and does not list it.
+    func reclaim(_ entry: SegmentEntry, _ outcome: Recovery.Outcome) throws(LogError) {
+        let newest = outcome.slots.newest
+        let slot = CheckpointSlot(
+            slot: newest.map { 1 - $0.slot } ?? 0, logUUID: outcome.logUUID,
+            generation: (newest?.generation ?? 0) + 1, durableThrough: outcome.tail, time: runtime.wallClock(),
+            snapshot: outcome.base.snapshot)
+        let buffer = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
+        do throws(FileError) {
+            try CheckpointFile.overwrite(slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes)
+            try directory.unlink(FileNames.segment(entry.number))
+            try directory.synchronize()
+        } catch {
+            throw .file(error, "segment \(entry.number) of \(directory.path), which nothing needs, cannot be removed")
+        }
+    }
+
+    /// The same frame for another place: payload and numbers as they were.
+    static func again(_ frame: ReplayedFrame) throws(LogError) -> FramePayload {
+        do throws(FormatError) {
+            let raw = try FramePayload.decompress(frame.payload.rawSpan, header: frame.header)
+            return try FramePayload(
+                type: frame.header.type, eventCount: frame.header.eventCount,
+                transactionCount: frame.header.transactionCount, raw: raw, compression: frame.header.compression)
+        } catch {
+            throw LogError(.damaged, "the frame at \(frame.lsn) cannot be carried over: \(error)", lsn: frame.lsn)
+        }
+    }
+}
+
+private final class FailureBox: @unchecked Sendable {
+    var error: FileError?
+}
+
+extension FrameType {
+    /// Whether a frame means something apart from its place: records of the client and of losses.
+    var isCarriedOver: Bool {
+        switch self {
+        case .put, .takeCommit, .lease, .drop, .loss, .deliveryCount, .bookmark: true
+        case .snapshot, .open, .seal, .close, .mark, .padding: false
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import FileIO
+internal import LogFormat
+
+/// The files around the log: spare names, the reserve, the pid file.
+extension LogOpening {
+    // MARK: Files around the log
+
+    func removeTemporaries(_ names: [String], _ report: inout RecoveryReport) {
+        for name in names {
+            do throws(FileError) {
+                try directory.unlink(name)
+                report.removedFiles.append(name)
+            } catch {
+                report.remarks.append("\(name), of no meaning, cannot be removed: \(error)")
+            }
+        }
+    }
+
+    func segmentBytesOnDisk() -> UInt64 {
+        Log.segmentBytes(in: directory, budget)
+    }
+
+    func usableReserves(_ present: Set<Int>) -> Set<Int> {
+        present.filter { index in
+            guard let status = try? directory.status(of: FileNames.reserve(index)) else { return false }
+            return status.kind == .regular && status.size == UInt64(budget.reserveBytes) && status.linkCount == 1
+                && status.allocatedBytes >= status.size
+        }
+    }
+
+    /// Makes the reserve whole again, as far as there is room.
+    func makeReserves(_ log: Log) {
+        let live = log.state.table.entries.filter { $0.kind == .reserve }.count
+        for index in 0..<2 where !log.state.reservesPresent.contains(index) {
+            guard log.state.reservesPresent.count + live < 2 else { return }
+            do throws(FileError) {
+                if try directory.status(of: FileNames.reserve(index)) != nil {
+                    try directory.unlink(FileNames.reserve(index))
+                }
+                let temporary = FileNames.temporary(runtime.randomNonzero())
+                let file = try directory.create(temporary, method: log.writeMethod)
+                do throws(FileError) {
+                    try file.prewrite(0..<UInt64(budget.reserveBytes))
+                    try file.synchronize()
+                    try file.close()
+                    try directory.rename(temporary, to: FileNames.reserve(index))
+                } catch {
+                    try? file.close()
+                    try? directory.unlink(temporary)
+                    throw error
+                }
+                try directory.synchronize()
+                log.state.reservesPresent.insert(index)
+            } catch {
+                log.lastBackgroundError = .file(error, "the reserve of \(directory.path) is not whole")
+                return
+            }
+        }
+    }
+
+    static func readPID(_ directory: any StorageDirectory) -> Int32? {
+        let buffer = AlignedBuffer(byteCount: 4096)
+        guard let file = try? directory.open(FileNames.pid, for: .reading),
+            let count = try? file.read(into: buffer, at: 0, count: 16, from: 0, source: .cache)
+        else { return nil }
+        try? file.close()
+        var text = ""
+        for index in 0..<count {
+            let byte = buffer.bytes.byte(at: index)
+            guard byte >= 0x30, byte <= 0x39 else { break }
+            text.unicodeScalars.append(Unicode.Scalar(byte))
+        }
+        return Int32(text)
+    }
+
+    /// For people only: nothing is decided by it, so it is not synced and its failure is nobody's.
+    func writePID() {
+        if (try? directory.status(of: FileNames.pid)) != nil { try? directory.unlink(FileNames.pid) }
+        guard let file = try? directory.create(FileNames.pid, method: .writeThenSync) else { return }
+        let text = Array("\(ProcessIdentity.current)\n".utf8)
+        let buffer = AlignedBuffer(byteCount: 4096)
+        buffer.copy(from: text, at: 0)
+        try? file.write(buffer, count: text.count, at: 0)
+        try? file.close()
+    }
+}

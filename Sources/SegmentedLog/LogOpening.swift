@@ -1,0 +1,238 @@
+internal import FileIO
+internal import LogFormat
+
+/// One opening of a log, step by step.
+struct LogOpening {
+    let directory: any StorageDirectory
+    let runtime: any Runtime
+    let configuration: LogConfiguration
+    let budget: SpaceBudget
+    let started: UInt64
+
+    init(
+        _ directory: any StorageDirectory, _ runtime: any Runtime, _ configuration: LogConfiguration
+    ) throws(LogError) {
+        self.directory = directory
+        self.runtime = runtime
+        self.configuration = configuration
+        started = runtime.monotonicClock()
+        let volume: VolumeStatus
+        do throws(FileError) { volume = try directory.volume() } catch {
+            throw LogError.file(error, "the file system of \(directory.path) cannot be asked")
+        }
+        if volume.isNetwork && !configuration.allowsNetworkFileSystem {
+            throw LogError(
+                .notALog,
+                "\(directory.path) is on \(volume.fileSystemName), a network file system, whose locks and syncs cannot be "
+                    + "relied on; use a local disk, or set allowsNetworkFileSystem")
+        }
+        budget = try SpaceBudget(
+            configuration, blockBytes: max(configuration.blockBytes ?? 512, volume.logicalBlockBytes))
+    }
+
+    func run(
+        clientState: (@Sendable () -> ClientCheckpoint)?, restored: (ClientCheckpoint) throws(LogError) -> Void,
+        replay: (ReplayedFrame) throws(LogError) -> Void
+    ) throws(LogError) -> Log {
+        let inventory: LogInventory
+        do throws(FileError) { inventory = try LogInventory(directory) } catch {
+            throw .file(error, "\(directory.path) cannot be listed")
+        }
+        if inventory.isVirgin { return try create(inventory, clientState, restored) }
+        var recovery = Recovery(directory, inventory: inventory, policy: configuration.damagePolicy)
+        var held: [ReplayedFrame] = []
+        let outcome = try recovery.run { (frame) throws(LogError) in held.append(frame) }
+        let snapshot = outcome.base.snapshot
+        try restored(ClientCheckpoint(through: snapshot.covered, bytes: snapshot.client))
+        for frame in held { try replay(frame) }
+        return try publish(outcome, clientState, replay)
+    }
+
+    // MARK: A new log
+
+    func create(
+        _ inventory: LogInventory, _ clientState: (@Sendable () -> ClientCheckpoint)?,
+        _ restored: (ClientCheckpoint) throws(LogError) -> Void
+    ) throws(LogError) -> Log {
+        guard configuration.createsIfMissing else {
+            throw LogError(.notALog, "there is no log in \(directory.path); set createsIfMissing to make one")
+        }
+        let strangers = inventory.foreign.filter { $0 != "lost+found" }
+        guard strangers.isEmpty else {
+            throw LogError(
+                .notALog,
+                "\(directory.path) holds \(strangers.count) files that are not a log's (\(strangers[0]), ...); a log wants a "
+                    + "directory of its own")
+        }
+        var report = RecoveryReport()
+        report.created = true
+        let uuid = LogUUID(high: runtime.randomNonzero(), low: runtime.randomNonzero())
+        let start = DurableThrough(
+            lsn: LSN(segment: SegmentNumber(1), offset: UInt64(SpaceBudget.identityBytes)),
+            nextSequence: EventSequence(1))
+        removeTemporaries(inventory.temporaries, &report)
+        let identity = identity(uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular)
+        let entry = entry(identity, start.nextSequence)
+        let epoch = EpochStart(epoch: Epoch(1), nonce: runtime.randomNonzero())
+        let snapshot = Snapshot(covered: start, epoch: Epoch(0), nonce: 0, segments: [entry])
+        let record = openRecord(cut: start, previous: Epoch(0), .created)
+        let (method, made) = try makeFresh(
+            identity, snapshot, record, epoch, stated: .nothing, carried: [], reserve: nil)
+        try restored(ClientCheckpoint(through: start, bytes: []))
+        report.tail = start
+        let log = makeLog(
+            report, uuid, epoch, method, active: made.segment, durable: made.group.end,
+            table: SegmentTable([entry]), highestNumber: SegmentNumber(1), eras: [],
+            openedAt: start.lsn, inUse: UInt64(budget.segmentBytes),
+            reserves: [], slots: CheckpointFile.Slots(), losses: [], clientState)
+        makeReserves(log)
+        try log.writeCheckpoint(
+            log.lock.withLock { log.state.snapshot(ClientCheckpoint(through: start, bytes: [])) },
+            durable: made.group.end)
+        return log
+    }
+
+    // MARK: A log that is there
+
+    func publish(
+        _ outcome: Recovery.Outcome, _ clientState: (@Sendable () -> ClientCheckpoint)?,
+        _ replay: (ReplayedFrame) throws(LogError) -> Void
+    ) throws(LogError) -> Log {
+        var outcome = outcome
+        var report = outcome.report
+        // Files under spare names first: their room may be needed, and they mean nothing.
+        removeTemporaries(outcome.inventory.temporaries, &report)
+        let setAside = SetAside(directory: directory, runtime: runtime, budget: budget)
+        setAside.copy(cut: report.unknown, of: outcome.logUUID, &report)
+        let epoch = EpochStart(
+            epoch: Epoch(outcome.highestEpoch.rawValue + 1), nonce: runtime.randomNonzero())
+        report.epoch = epoch.epoch
+        var table = outcome.table
+        let reason: OpenReason = report.wasClosedCleanly ? .reopened : .recovered
+        let made: Place
+        var reserves = outcome.inventory.reserves
+        if let continued = try continueInPlace(outcome, &table, epoch, reason, &report) {
+            made = continued
+        } else {
+            made = try startFresh(&outcome, &table, epoch, reason, &reserves, clientState, replay)
+        }
+        report.durationNanoseconds = runtime.monotonicClock() - started
+        setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
+        let keep = Set(table.entries.map(\.number))
+        let removable = outcome.removable.filter { !keep.contains($0) }
+        let log = makeLog(
+            report, outcome.logUUID, epoch, made.method, active: made.segment, durable: made.durable, table: table,
+            highestNumber: max(outcome.highestNumber, made.segment.number),
+            eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(),
+            reserves: usableReserves(reserves), slots: outcome.slots, losses: outcome.newLosses, clientState)
+        if !removable.isEmpty { log.removeFound(removable) }
+        makeReserves(log)
+        return log
+    }
+
+    // MARK: Parts
+
+    func openForWriting(_ number: SegmentNumber) throws(LogError) -> (WriteMethod, any StorageFile)? {
+        for method in configuration.writeMethods {
+            do throws(FileError) {
+                return (method, try directory.open(FileNames.segment(number), for: .writing(method)))
+            } catch {
+                if error.reason == .unsupported { continue }
+                throw .file(error, "segment \(number) of \(directory.path) cannot be opened for writing")
+            }
+        }
+        throw Self.noMethod(directory.path)
+    }
+
+    func makeFresh(
+        _ identity: IdentityBlock, _ snapshot: Snapshot, _ record: OpenRecord, _ epoch: EpochStart,
+        stated: DurableThrough, carried: [FramePayload], reserve: Int?
+    ) throws(LogError) -> (WriteMethod, (segment: ActiveSegment, group: GroupCommit)) {
+        let first = [
+            LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }),
+            LogState.payload(.open, LogState.encoded { () throws(FormatError) in try record.encode() }),
+        ]
+        for method in configuration.writeMethods {
+            do throws(FileError) {
+                let fresh = FreshSegment(directory: directory, runtime: runtime, budget: budget, method: method)
+                return (
+                    method,
+                    try fresh.make(
+                        identity, frames: first + carried, epoch: epoch.epoch, nonce: epoch.nonce, stated: stated,
+                        nextSequence: record.nextSequence, reserve: reserve)
+                )
+            } catch {
+                if error.reason == .unsupported { continue }
+                throw .file(error, "a segment cannot be made in \(directory.path)")
+            }
+        }
+        throw Self.noMethod(directory.path)
+    }
+
+    static func noMethod(_ path: String) -> LogError {
+        LogError(
+            .configuration, "the file system of \(path) takes none of the configured write methods; allow writeThenSync"
+        )
+    }
+
+    func identity(
+        _ uuid: LogUUID, _ number: SegmentNumber, after: SegmentEntry?, bytes: UInt64, _ kind: SegmentKind
+    ) -> IdentityBlock {
+        IdentityBlock(
+            logUUID: uuid, segment: number, salt: runtime.randomNonzero(), segmentBytes: bytes,
+            creationTime: runtime.wallClock(), predecessor: after?.number ?? SegmentNumber(0),
+            predecessorSalt: after?.salt ?? 0, kind: kind)
+    }
+
+    func entry(_ identity: IdentityBlock, _ base: EventSequence) -> SegmentEntry {
+        SegmentEntry(
+            number: identity.segment, salt: identity.salt, baseSequence: base, endOffset: 0,
+            segmentBytes: UInt32(identity.segmentBytes), kind: identity.kind, holdsEvents: false)
+    }
+
+    func openRecord(cut: DurableThrough, previous: Epoch, _ reason: OpenReason) -> OpenRecord {
+        OpenRecord(
+            cut: cut.lsn, nextSequence: cut.nextSequence, previousEpoch: previous,
+            blockBytes: UInt32(budget.blockBytes), groupsInFlight: UInt16(configuration.groupsInFlight),
+            durability: .commit, reason: reason)
+    }
+
+    func makeLog(
+        _ report: RecoveryReport, _ uuid: LogUUID, _ epoch: EpochStart, _ method: WriteMethod, active: ActiveSegment,
+        durable: DurableThrough, table: SegmentTable, highestNumber: SegmentNumber,
+        eras: [Era], openedAt: LSN, inUse: UInt64,
+        reserves: Set<Int>, slots: CheckpointFile.Slots, losses: [DamagedRange],
+        _ clientState: (@Sendable () -> ClientCheckpoint)?
+    ) -> Log {
+        var report = report
+        report.epoch = epoch.epoch
+        report.durationNanoseconds = runtime.monotonicClock() - started
+        let state = LogState(
+            budget: budget, configuration: configuration, logUUID: uuid, start: epoch,
+            eras: eras + [Era(from: openedAt, start: epoch)], durable: durable,
+            highestNumber: highestNumber, table: table, active: active, segmentBytesInUse: inUse,
+            reservesPresent: reserves)
+        let log = Log(
+            configuration: configuration, directory: directory, runtime: runtime, budget: budget, report: report,
+            writeMethod: method, state: state, checkpointGeneration: (slots.newest?.generation ?? 0) + 1,
+            nextSlot: slots.newest.map { 1 - $0.slot } ?? 0, clientSource: clientState)
+        log.lossesToRecord = losses
+        writePID()
+        return log
+    }
+}
+
+/// Where a new epoch goes on.
+struct Place {
+    var method: WriteMethod
+    var segment: ActiveSegment
+    var durable: DurableThrough
+    /// Where its first frame stands.
+    var openedAt: LSN
+}
+
+/// A new epoch's number and nonce.
+struct EpochStart: Equatable, Sendable {
+    var epoch: Epoch
+    var nonce: UInt64
+}
