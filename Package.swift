@@ -37,11 +37,15 @@ let package = Package(
         .executableTarget(
             name: "walbench", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "LogFormatTests", dependencies: ["LogFormat"], exclude: ["Golden"], swiftSettings: strict),
-        .testTarget(name: "FileIOTests", dependencies: ["FileIO", "SimulatedFileIO"], swiftSettings: strict),
+            name: "LogFormatTests", dependencies: ["LogFormat", "TestSupport"], exclude: ["Golden"],
+            swiftSettings: strict),
         .testTarget(
-            name: "SegmentedLogTests", dependencies: ["SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO"],
+            name: "FileIOTests", dependencies: ["FileIO", "SimulatedFileIO", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SegmentedLogTests",
+            dependencies: ["SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
             swiftSettings: strict),
     ]
 )

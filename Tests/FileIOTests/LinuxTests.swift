@@ -1,6 +1,7 @@
 import FileIO
 import Glibc
 import Testing
+import TestSupport
 
 private let smallVolume = unsafe getenv("SLUICE_SMALL_VOLUME").map { unsafe String(cString: $0) }
 

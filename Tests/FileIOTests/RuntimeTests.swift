@@ -1,6 +1,7 @@
 import FileIO
 import Glibc
 import Testing
+import TestSupport
 
 @Suite struct RuntimeTests {
     @Test func aSignalBeforeTheWaitIsNotLost() {

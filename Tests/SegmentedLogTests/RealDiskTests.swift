@@ -4,23 +4,12 @@ import LogFormat
 import SegmentedLog
 import Synchronization
 import Testing
+import TestSupport
 
 /// The same engine on Linux, with real threads.
 @Suite(.serialized) struct RealDiskTests {
     private func withDirectory(_ body: (String) throws -> Void) throws {
-        let base = unsafe getenv("TMPDIR").flatMap { unsafe String(validatingCString: $0) } ?? "/tmp"
-        let path = base + "/sluice-log-test-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-        defer { remove(path) }
-        try body(path)
-    }
-
-    private func remove(_ path: String) {
-        let system = LinuxFileSystem()
-        if let directory = try? system.openDirectory(at: path) {
-            for name in (try? directory.list()) ?? [] { try? directory.unlink(name) }
-            directory.close()
-        }
-        unsafe rmdir(path)
+        try TestFiles.withDirectory { try body($0 + "/log") }
     }
 
     /// What `du` says: every file's blocks, and the directory's own.
@@ -75,6 +64,56 @@ import Testing
         }
     }
 
+    /// tools/read-log.py shares no line with the library. It must see the same frames, one by one, in logs as they come: rolled,
+    /// compressed, closed, reopened, with a torn frame behind a cut.
+    @Test func theIndependentReaderSeesTheSameFrames() throws {
+        try withDirectory { path in
+            let runtime = SystemRuntime()
+            defer { runtime.shutdown() }
+            var configuration = LogConfiguration(capacityBytes: 4 << 20)
+            configuration.segmentBytes = 128 << 10
+            var expected: [String] = []
+            for life in 0..<3 {
+                let log = try Log.open(
+                    at: path, fileSystem: LinuxFileSystem(), runtime: runtime, configuration: configuration)
+                for index in 0..<60 { _ = try log.append([compressible(index, life), note(index, bytes: 100 * life)]) }
+                let reader = log.makeReader()
+                expected = []
+                while case .frame(let frame) = try reader.next() { expected.append(line(frame)) }
+                try log.close()
+            }
+            let output = path + ".jsonl"
+            let script = TestFiles.package + "/tools/read-log.py"
+            #expect(
+                Child.run(["python3", script, path, "--format", "jsonl"], output: output, errors: "/dev/null") == 0)
+            let frames = try #require(TestFiles.text(output)).split(separator: "\n").filter {
+                $0.contains("\"line\": \"frame\"")
+            }
+            #expect(expected.count > 300)
+            for (mine, its) in zip(expected, frames) { #expect(its.contains(mine)) }
+            // The close that followed, and its padding.
+            #expect((expected.count + 1...expected.count + 2).contains(frames.count))
+            #expect(frames.allSatisfy { $0.contains("\"valid\": true") })
+        }
+    }
+
+    private func compressible(_ index: Int, _ life: Int) throws -> FramePayload {
+        let text = String(repeating: "GET /index.html 200 \(index) ", count: 40 + index)
+        return try FramePayload(
+            type: .put, eventCount: 1, transactionCount: 1, raw: Array(text.utf8),
+            compression: life == 1 ? .none : .lz4)
+    }
+
+    private func line(_ frame: LogFrame) -> String {
+        let header = frame.header
+        return "\"segment\": \"\(frame.lsn.segment)\", \"offset\": \(frame.lsn.offset), "
+            + "\"type\": \"\(header.type)\", "
+            + "\"compression\": \(header.compression.rawValue), \"frame_bytes\": \(header.frameBytes), "
+            + "\"stored_bytes\": \(header.storedBytes), \"raw_bytes\": \(header.rawBytes), "
+            + "\"event_count\": \(header.eventCount), \"transaction_count\": \(header.transactionCount), "
+            + "\"base_sequence\": \(header.baseSequence), \"epoch\": \(header.epoch), "
+    }
+
     /// Eight threads append, one reads and one retires, and groups are seen to overlap. For the thread sanitizer, too.
     @Test func threadsAppendReadAndRetireAtOnce() throws {
         try withDirectory { path in
@@ -114,11 +153,13 @@ private final class OverlapWork: @unchecked Sendable {
     var mostAppendersAtOnce: Int { lock.withLock { most } }
 
     func run() {
-        var threads: [pthread_t] = []
-        for index in 0..<Self.appenders { threads.append(start { [self] in append(index) }) }
-        threads.append(start { [self] in read() })
-        threads.append(start { [self] in retire() })
-        for thread in threads { pthread_join(thread, nil) }
+        onThreads(Self.appenders + 2) { [self] index in
+            switch index {
+            case Self.appenders: read()
+            case Self.appenders + 1: retire()
+            default: append(index)
+            }
+        }
         if sequences.count != Self.appenders * Self.appendsEach {
             problems.append("\(sequences.count) sequences for \(Self.appenders * Self.appendsEach) appends")
         }
@@ -180,23 +221,4 @@ private final class OverlapWork: @unchecked Sendable {
             usleep(5000)
         }
     }
-
-    private func start(_ body: @escaping @Sendable () -> Void) -> pthread_t {
-        var thread = pthread_t()
-        let box = unsafe Unmanaged.passRetained(ThreadBody(body))
-        unsafe pthread_create(&thread, nil, runThreadBody, box.toOpaque())
-        return thread
-    }
-}
-
-private final class ThreadBody: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-}
-
-private func runThreadBody(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    if let context = unsafe context {
-        unsafe Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().body()
-    }
-    return nil
 }

@@ -1,13 +1,13 @@
-import Glibc
+internal import Glibc
 
 /// Where the package is, found by the place of this file.
-enum TestFiles {
-    static let package: String = {
+public enum TestFiles {
+    public static let package: String = {
         let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
         return parts.dropLast(3).joined(separator: "/")
     }()
 
-    static func read(_ path: String) -> [UInt8]? {
+    public static func read(_ path: String) -> [UInt8]? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -20,7 +20,7 @@ enum TestFiles {
         }
     }
 
-    static func write(_ bytes: [UInt8], to path: String) -> Bool {
+    public static func write(_ bytes: [UInt8], to path: String) -> Bool {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
@@ -35,12 +35,12 @@ enum TestFiles {
         return true
     }
 
-    static func text(_ path: String) -> String? {
+    public static func text(_ path: String) -> String? {
         read(path).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The names in a directory, sorted, without those that begin with a dot.
-    static func names(in path: String) -> [String] {
+    public static func names(in path: String) -> [String] {
         guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
         var names: [String] = []
@@ -53,14 +53,17 @@ enum TestFiles {
         return names.sorted()
     }
 
-    /// A new empty directory, which `body` may fill; it is removed afterwards.
-    static func withDirectory<Result>(_ body: (String) throws -> Result) rethrows -> Result {
-        var template = Array("/tmp/sluice-format-XXXXXX".utf8CString)
+    /// A new empty directory, which `body` may fill; it is removed afterwards with all that is in it.
+    public static func withDirectory<Result>(_ body: (String) throws -> Result) rethrows -> Result {
+        var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
         let path = unsafe mkdtemp(&template).map { name in unsafe String(cString: name) } ?? ""
-        defer {
-            for name in names(in: path) { unsafe unlink("\(path)/\(name)") }
-            unsafe rmdir(path)
-        }
+        defer { remove(path) }
         return try body(path)
+    }
+
+    /// A directory and all that is in it.
+    private static func remove(_ path: String) {
+        for name in names(in: path) where unsafe unlink("\(path)/\(name)") != 0 { remove("\(path)/\(name)") }
+        unsafe rmdir(path)
     }
 }
