@@ -102,7 +102,7 @@ public struct CheckpointSlot: Equatable, Sendable {
     private func check() throws(FormatError) {
         typealias Layout = CheckpointLayout
         guard slot <= 1 else { throw .outOfRange(.checkpointSlot, Layout.slot, at: 0) }
-        guard generation != 0 else { throw .outOfRange(.checkpointSlot, Layout.generation, at: 0) }
+        guard generation.isNumber else { throw .outOfRange(.checkpointSlot, Layout.generation, at: 0) }
         guard durableThrough.isWellFormed else { throw .outOfRange(.checkpointSlot, Layout.durableSegment, at: 0) }
         guard snapshot.covered.lsn <= durableThrough.lsn,
             snapshot.covered.nextSequence <= durableThrough.nextSequence

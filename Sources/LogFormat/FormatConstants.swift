@@ -48,6 +48,8 @@ public enum FormatConstants {
 
     // Snapshot
     public static let maximumSegments = 4096
+    /// Segments, events, epochs and checkpoints are numbered up to this.
+    public static let maximumNumber: UInt64 = 1 << 62
     public static let maximumGroups = 64
     public static let maximumRangesInGroup = 65_536
     public static let maximumBookmarkBytes = 65_536

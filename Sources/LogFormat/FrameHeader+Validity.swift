@@ -3,10 +3,12 @@ extension FrameHeader {
     func check(at place: LSN) throws(FormatError) {
         try checkLengths(place.offset)
         try checkCounts(place.offset)
-        guard baseSequence.rawValue != 0, baseSequence.rawValue <= UInt64.max - UInt64(eventCount) else {
+        guard baseSequence.rawValue.isNumber,
+            baseSequence.rawValue <= FormatConstants.maximumNumber - UInt64(eventCount)
+        else {
             throw Self.outOfRange(FrameHeaderLayout.baseSequence, place.offset)
         }
-        guard epoch.rawValue != 0 else { throw Self.outOfRange(FrameHeaderLayout.epoch, place.offset) }
+        guard epoch.rawValue.isNumber else { throw Self.outOfRange(FrameHeaderLayout.epoch, place.offset) }
         guard nonce != 0 else { throw Self.outOfRange(FrameHeaderLayout.nonce, place.offset) }
         guard durableThrough.isWellFormed else {
             throw Self.outOfRange(FrameHeaderLayout.durableSegment, place.offset)

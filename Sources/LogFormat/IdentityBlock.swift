@@ -132,7 +132,7 @@ public struct IdentityBlock: Equatable, Sendable {
         guard incompatibleFeatures == 0 else {
             throw .outOfRange(.identityBlock, Layout.incompatibleFeatures, at: base)
         }
-        guard segment.rawValue != 0 else { throw .outOfRange(.identityBlock, Layout.segmentNumber, at: base) }
+        guard segment.rawValue.isNumber else { throw .outOfRange(.identityBlock, Layout.segmentNumber, at: base) }
         guard salt != 0 else { throw .outOfRange(.identityBlock, Layout.salt, at: base) }
         guard Self.isSegmentSize(segmentBytes) else {
             throw .outOfRange(.identityBlock, Layout.segmentBytes, at: base)

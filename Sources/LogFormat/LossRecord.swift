@@ -70,9 +70,13 @@ public struct LossRecord: Equatable, Sendable {
 
     private func check() throws(FormatError) {
         typealias Layout = LossLayout
-        guard segment.rawValue != 0 else { throw .outOfRange(.lossRecord, Layout.segment, at: 0) }
-        guard toOffset == 0 || toOffset > fromOffset else { throw .outOfRange(.lossRecord, Layout.toOffset, at: 0) }
-        guard firstSequence.rawValue != 0 else { throw .outOfRange(.lossRecord, Layout.firstSequence, at: 0) }
-        guard endSequence >= firstSequence else { throw .outOfRange(.lossRecord, Layout.endSequence, at: 0) }
+        guard segment.rawValue.isNumber else { throw .outOfRange(.lossRecord, Layout.segment, at: 0) }
+        guard fromOffset <= FormatConstants.maximumSegmentBytes, toOffset <= FormatConstants.maximumSegmentBytes
+        else {
+            throw .outOfRange(.lossRecord, Layout.fromOffset, at: 0)
+        }
+        guard toOffset == 0 || toOffset >= fromOffset else { throw .outOfRange(.lossRecord, Layout.toOffset, at: 0) }
+        guard firstSequence.rawValue.isNumber else { throw .outOfRange(.lossRecord, Layout.firstSequence, at: 0) }
+        guard endSequence >= firstSequence, endSequence.rawValue.isNumber else { throw .outOfRange(.lossRecord, Layout.endSequence, at: 0) }
     }
 }

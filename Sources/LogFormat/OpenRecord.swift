@@ -88,10 +88,12 @@ public struct OpenRecord: Equatable, Sendable {
 
     private func check() throws(FormatError) {
         typealias Layout = OpenLayout
-        guard cut.segment.rawValue != 0 || cut.offset == 0 else {
+        guard cut.segment.rawValue.isNumber || (cut.segment.rawValue == 0 && cut.offset == 0),
+            cut.offset <= FormatConstants.maximumSegmentBytes
+        else {
             throw .outOfRange(.openRecord, Layout.cutOffset, at: 0)
         }
-        guard nextSequence.rawValue != 0 else { throw .outOfRange(.openRecord, Layout.nextSequence, at: 0) }
+        guard nextSequence.rawValue.isNumber else { throw .outOfRange(.openRecord, Layout.nextSequence, at: 0) }
         guard FormatConstants.blockBytes.contains(blockBytes), blockBytes.nonzeroBitCount == 1 else {
             throw .outOfRange(.openRecord, Layout.blockBytes, at: 0)
         }

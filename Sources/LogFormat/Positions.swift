@@ -64,7 +64,11 @@ public struct DurableThrough: Hashable, Sendable {
         lsn: LSN(segment: SegmentNumber(0), offset: 0), nextSequence: EventSequence(0))
 
     /// Either ``nothing``, or a segment and a sequence that are not zero.
-    var isWellFormed: Bool { self == .nothing || (lsn.segment.rawValue != 0 && nextSequence.rawValue != 0) }
+    var isWellFormed: Bool {
+        self == .nothing
+            || (lsn.segment.rawValue.isNumber && nextSequence.rawValue.isNumber
+                && lsn.offset <= FormatConstants.maximumSegmentBytes)
+    }
 }
 
 /// The identity of a log: 16 random bytes. Stored as `high`, then `low`, each little-endian.
@@ -116,4 +120,10 @@ public struct SegmentLife: Hashable, Sendable {
         ]
         return unsafe Checksum.crc32c(place.span.bytes)
     }
+}
+
+extension UInt64 {
+    /// Whether it can be the number of a segment, event, epoch or checkpoint: not 0, and so far from the top that what is
+    /// reckoned with it cannot overflow.
+    var isNumber: Bool { self != 0 && self <= FormatConstants.maximumNumber }
 }

@@ -31,7 +31,7 @@ public struct SealRecord: Equatable, Sendable {
     }
 
     private func check() throws(FormatError) {
-        guard nextSegment.rawValue != 0 else { throw .outOfRange(.sealRecord, SealLayout.nextSegment, at: 0) }
+        guard nextSegment.rawValue.isNumber else { throw .outOfRange(.sealRecord, SealLayout.nextSegment, at: 0) }
         guard nextSalt != 0 else { throw .outOfRange(.sealRecord, SealLayout.nextSalt, at: 0) }
     }
 }

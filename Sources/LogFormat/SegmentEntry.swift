@@ -61,9 +61,9 @@ public struct SegmentEntry: Hashable, Sendable {
 
     func check(at base: Int) throws(FormatError) {
         typealias Layout = SegmentEntryLayout
-        guard number.rawValue != 0 else { throw .outOfRange(.snapshot, Layout.number, at: base) }
+        guard number.rawValue.isNumber else { throw .outOfRange(.snapshot, Layout.number, at: base) }
         guard salt != 0 else { throw .outOfRange(.snapshot, Layout.salt, at: base) }
-        guard baseSequence.rawValue != 0 else { throw .outOfRange(.snapshot, Layout.baseSequence, at: base) }
+        guard baseSequence.rawValue.isNumber else { throw .outOfRange(.snapshot, Layout.baseSequence, at: base) }
         guard IdentityBlock.isSegmentSize(UInt64(segmentBytes)) else {
             throw .outOfRange(.snapshot, Layout.segmentBytes, at: base)
         }

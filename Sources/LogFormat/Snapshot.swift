@@ -100,6 +100,7 @@ public struct Snapshot: Equatable, Sendable {
 
     private func check() throws(FormatError) {
         guard covered.isWellFormed else { throw .outOfRange(.snapshot, SnapshotLayout.coveredSegment, at: 0) }
-        guard (epoch.rawValue == 0) == (nonce == 0) else { throw .outOfRange(.snapshot, SnapshotLayout.nonce, at: 0) }
+        guard (epoch.rawValue == 0) == (nonce == 0), epoch.rawValue <= FormatConstants.maximumNumber
+        else { throw .outOfRange(.snapshot, SnapshotLayout.nonce, at: 0) }
     }
 }

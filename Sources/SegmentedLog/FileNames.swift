@@ -34,7 +34,7 @@ enum FileNames {
         if name.hasSuffix(temporarySuffix) { return .temporary }
         if name.hasPrefix("aside-") { return .setAside }
         if name.utf8.count == 20, name.hasSuffix(".seg"), let value = UInt64(name.prefix(16), radix: 16),
-            value != 0, segment(SegmentNumber(value)) == name
+            value != 0, value <= FormatConstants.maximumNumber, segment(SegmentNumber(value)) == name
         {
             return .segment(SegmentNumber(value))
         }

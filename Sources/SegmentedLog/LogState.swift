@@ -125,6 +125,9 @@ struct LogState {
                 "an append of \(bytes) bytes is more than a quarter of the capacity "
                     + "(\(budget.capacityBytes) bytes); append less at a time, or raise the capacity")
         }
+        guard nextSequence.rawValue < FormatConstants.maximumNumber - 1 << 32 else {
+            throw LogError(.tooLarge, "the log has no more sequence numbers (\(nextSequence)); start a new one")
+        }
         if ticket.isRetirement { pending.insert(ticket, at: 0) } else { pending.append(ticket) }
         activity += 1
     }

@@ -146,22 +146,68 @@ struct Recovery {
             else { continue }
             let start = UInt64(SpaceBudget.identityBytes)
             if case .frame(let header) = window.probe(at: start, verifyingPayload: true), header.type == .snapshot,
-                let payload = try? window.payload(of: header, at: start),
-                let raw = try? FramePayload.decompress(payload.rawSpan, header: header),
-                let snapshot = try? Snapshot(decoding: raw.rawSpan)
+                let snapshot = Self.snapshot(header, at: start, in: window)
             {
                 candidates.append(
                     Base(snapshot: snapshot, durable: header.durableThrough, name: "snapshot of segment \(number)"))
                 break
             }
         }
-        if let best = candidates.max(by: {
-            ($0.snapshot.covered.lsn, $0.durable.lsn, $0.generation)
-                < ($1.snapshot.covered.lsn, $1.durable.lsn, $1.generation)
-        }) {
-            return best
+        if let best = Self.newest(candidates) {
+            if hasWhatItNeeds(best) { return best }
+            // A retirement since then has let go what replay from there would need. The snapshot of that retirement stands
+            // further on in the log; a checkpoint has it, too, unless it was deleted.
+            return Self.newest(candidates + snapshotsInside(logUUID)) ?? best
         }
         return try baseWithoutSnapshot(logUUID)
+    }
+
+    private static func newest(_ candidates: [Base]) -> Base? {
+        candidates.max {
+            ($0.snapshot.covered.lsn, $0.durable.lsn, $0.generation)
+                < ($1.snapshot.covered.lsn, $1.durable.lsn, $1.generation)
+        }
+    }
+
+    /// Whether every segment that replay would go through is there.
+    private func hasWhatItNeeds(_ base: Base) -> Bool {
+        let covered = base.snapshot.covered.lsn
+        let present = Set(inventory.segments)
+        let isWhole = base.snapshot.segments.contains {
+            $0.number == covered.segment && $0.endOffset == covered.offset
+        }
+        return (isWhole || present.contains(covered.segment))
+            && base.snapshot.segments.allSatisfy { $0.number <= covered.segment || present.contains($0.number) }
+    }
+
+    /// All snapshots that stand anywhere in the newest segments. What they cover was durable when they were put together,
+    /// so they are true even where they are not part of the log any more.
+    private mutating func snapshotsInside(_ logUUID: LogUUID) -> [Base] {
+        var found: [Base] = []
+        for number in inventory.segments.suffix(4) {
+            guard let segment = opened[number], segment.identity?.logUUID == logUUID,
+                segment.identity?.segment == number, let window = segment.window()
+            else { continue }
+            var offset = UInt64(SpaceBudget.identityBytes)
+            while let (position, header) = window.nextHeader(from: offset) {
+                offset = position + 8
+                guard case .frame = window.probe(at: position, verifyingPayload: true) else { continue }
+                offset = position + UInt64(header.frameBytes)
+                if header.type == .snapshot, let snapshot = Self.snapshot(header, at: position, in: window) {
+                    let lsn = LSN(segment: number, offset: position)
+                    found.append(
+                        Base(snapshot: snapshot, durable: header.durableThrough, name: "snapshot at \(lsn)"))
+                }
+            }
+        }
+        return found
+    }
+
+    private static func snapshot(_ header: FrameHeader, at offset: UInt64, in window: SegmentWindow) -> Snapshot? {
+        guard let payload = try? window.payload(of: header, at: offset),
+            let raw = try? FramePayload.decompress(payload.rawSpan, header: header)
+        else { return nil }
+        return try? Snapshot(decoding: raw.rawSpan)
     }
 
     /// No snapshot is left: replay everything that is there, with the pointers as they were at the beginning.
@@ -278,7 +324,8 @@ struct Recovery {
         }
         report.provenThrough = proven
         return TailJudge(
-            scan: scan, known: base.snapshot.segments, ledger: ledger, start: covered, proven: proven, report: report,
+            scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger, start: covered,
+            proven: proven, report: report,
             isRetired: { [retired] in retired.contains($0) })
     }
 
@@ -313,6 +360,8 @@ struct Recovery {
         }
         highestNumber = max(highestNumber, judge.tail.lsn.segment, inventory.segments.last ?? highestNumber)
 
+        try checkNumbers(tail)
+
         // A file may go when a durable snapshot or a durable cut says so; what cannot be identified stays.
         let foreign = Set(report.foreignFiles)
         let removable = inventory.segments.filter { number in
@@ -329,6 +378,11 @@ struct Recovery {
                     + "policy is strict, so nothing was touched; inspect it, or open it with the policy salvage",
                 lsn: LSN(segment: first.segment, offset: first.fromOffset))
         }
+        var base = base
+        if retired.contains(base.snapshot.covered.lsn.segment), let later = judge.lastSnapshot {
+            // The next recovery must not start in a segment that is let go.
+            base.snapshot = later
+        }
         return Outcome(
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
             lastEpoch: judge.lastEpoch
@@ -338,6 +392,19 @@ struct Recovery {
             }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh || jump, carried: judge.carried, newLosses: newLosses,
             removable: removable, slots: slots, inventory: inventory)
+    }
+
+    /// No log counts so far; bytes that say so were forged, and going on would leave the range that the format allows.
+    private func checkNumbers(_ tail: DurableThrough) throws(LogError) {
+        let highest = max(
+            highestEpoch.rawValue, highestNumber.rawValue, tail.nextSequence.rawValue,
+            slots.newest?.generation ?? 0)
+        guard highest < FormatConstants.maximumNumber - 1 << 40 else {
+            throw LogError(
+                .damaged,
+                "\(directory.path) holds numbers at the end of their range (\(highest)), which no log reaches; nothing was "
+                    + "touched; restore it from a copy, or move it away to start anew")
+        }
     }
 
     /// Where the log seems to end, and a later part of it stands under a wrong name: what that held is not served, and its

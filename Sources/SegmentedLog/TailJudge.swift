@@ -19,6 +19,8 @@ struct TailJudge {
     private(set) var entries: [SegmentEntry] = []
     /// Segments that accepted snapshots list as gone.
     private(set) var retired: Set<SegmentNumber> = []
+    /// Of the snapshots that were accepted on the way, the one that covers most.
+    private(set) var lastSnapshot: Snapshot?
     /// The epoch in force at the tail; nil when no frame was accepted.
     private(set) var lastEpoch: EpochStart?
     private(set) var recordedLosses: Set<DamagedRange> = []
@@ -27,6 +29,8 @@ struct TailJudge {
 
     /// The segments as the base snapshot lists them: a scan that starts in the middle of one does not see all of it.
     private let known: [SegmentNumber: SegmentEntry]
+    /// All segments that there are, or should be: what a snapshot does not list of them is retired.
+    private let numbers: [SegmentNumber]
     private var index = 0
     private var offset: UInt64
     private var expected: EventSequence
@@ -35,9 +39,11 @@ struct TailJudge {
     private var window: SegmentWindow?
 
     init(
-        scan: [ScannedSegment], known: [SegmentEntry], ledger: EpochLedger, start: DurableThrough,
+        scan: [ScannedSegment], known: [SegmentEntry], present: [SegmentNumber], ledger: EpochLedger,
+        start: DurableThrough,
         proven: DurableThrough, report: RecoveryReport, isRetired: @escaping (SegmentNumber) -> Bool
     ) {
+        numbers = present + known.map(\.number)
         self.known = Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         self.scan = scan.filter { !ledger.voids($0.number) && $0.life != nil }
         self.ledger = ledger
@@ -270,7 +276,8 @@ struct TailJudge {
         default: previous = .frame
         }
         if header.type == .snapshot, let snapshot = try? Snapshot(decoding: payload.rawSpan) {
-            retired.formUnion(snapshot.retiredNumbers(among: scan.map(\.number) + entries.map(\.number)))
+            retired.formUnion(snapshot.retiredNumbers(among: numbers))
+            if snapshot.covered.lsn >= lastSnapshot?.covered.lsn ?? snapshot.covered.lsn { lastSnapshot = snapshot }
         }
         if header.type == .loss, let loss = try? LossRecord(decoding: payload.rawSpan) {
             recordedLosses.insert(DamagedRange(loss))

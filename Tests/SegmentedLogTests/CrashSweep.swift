@@ -171,6 +171,12 @@ final class CrashSweep {
 
     private func check(_ disk: SimulatedDisk, _ model: Model, _ story: String, _ step: Int) {
         guard failures.count < 5, states.insert(disk.stateHash &* 31 &+ UInt64(step)).inserted else { return }
+        if states.count % 4 == 0 {
+            // A checkpoint only saves time.
+            let bare = disk.clone()
+            bare.remove(World.path + "/checkpoint")
+            guard reopen(bare, model, story + ", checkpoint deleted") != nil else { return }
+        }
         var inside: [SimulatedDisk] = []
         if states.count % insideEvery == 0 {
             disk.beforeOperation = { [unowned disk] _ in inside.append(disk.clone()) }

@@ -223,6 +223,20 @@ import Testing
         #expect(!opened.names().contains(World.segment(1)), "retired, and removed at last")
     }
 
+    /// Row 8. Without the checkpoint, the snapshot in the log that let them go is met in replay only.
+    @Test func retiredSegmentsWhoseNamesCameBackAreNotServedWithoutACheckpointEither() throws {
+        let world = try World.killed { world, log in
+            world.runtime.runUntilIdle()
+            world.disk.faults.add(Fault(.rename, errno: 5, on: .suffix(".seg"), count: Fault.forever))
+            world.disk.faults.add(Fault(.unlink, errno: 5, on: .suffix(".seg"), count: Fault.forever))
+            try log.retire([SegmentNumber(1), SegmentNumber(3)])
+        }
+        world.remove("checkpoint")
+        let (report, readings) = try expectConvergence(world)
+        #expect(report.losses.isEmpty)
+        #expect(readings == texts(14...27) + texts(42...59))
+    }
+
     /// Row 18.
     @Test func aCheckpointAloneIsDamageAndNotANewLog() throws {
         let world = try World.killed { _, log in try log.checkpoint() }

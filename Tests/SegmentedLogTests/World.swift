@@ -16,6 +16,9 @@ final class World {
         system = SimulatedFileSystem(disk: disk, runtime: runtime)
     }
 
+    /// Work that nobody will run any more holds the log that asked for it.
+    deinit { runtime.dropAllWork() }
+
     /// Segments of 16 KiB, half of which is identity: every few appends roll.
     static func small(_ change: (inout LogConfiguration) -> Void = { _ in }) -> LogConfiguration {
         var configuration = LogConfiguration(capacityBytes: 320 << 10)
