@@ -77,6 +77,8 @@ public struct LossRecord: Equatable, Sendable {
         }
         guard toOffset == 0 || toOffset >= fromOffset else { throw .outOfRange(.lossRecord, Layout.toOffset, at: 0) }
         guard firstSequence.rawValue.isNumber else { throw .outOfRange(.lossRecord, Layout.firstSequence, at: 0) }
-        guard endSequence >= firstSequence, endSequence.rawValue.isNumber else { throw .outOfRange(.lossRecord, Layout.endSequence, at: 0) }
+        guard endSequence >= firstSequence, endSequence.rawValue.isNumber else {
+            throw .outOfRange(.lossRecord, Layout.endSequence, at: 0)
+        }
     }
 }
