@@ -57,11 +57,16 @@ extension Log {
             defer { lossesToRecord = [] }
             return lossesToRecord
         }
-        if !pendingLosses.isEmpty {
-            let frames = pendingLosses.map { range in
+        // A few at a time, so that they fit into the reserve of a full log. What cannot be recorded now is found again at the
+        // next opening; it must not keep the log from opening.
+        for start in stride(from: 0, to: pendingLosses.count, by: 8) {
+            let frames = pendingLosses[start..<min(start + 8, pendingLosses.count)].map { range in
                 LogState.payload(.loss, LogState.encoded { () throws(FormatError) in try range.record.encode() })
             }
-            _ = try append(frames)
+            do throws(LogError) { _ = try append(frames) } catch {
+                lock.withLock { lastBackgroundError = error }
+                break
+            }
         }
         let unneeded = lock.withLock { state.retirableWithoutLeave() }
         if !unneeded.isEmpty {
@@ -87,17 +92,17 @@ extension Log {
         } catch {
             lastBackgroundError = error
         }
-        state.segmentBytesInUse = Self.segmentBytes(in: directory, budget)
+        state.segmentBytesInUse = Self.segmentBytes(in: directory, state.table)
     }
 
     /// What the segment files take; a reserve in use counts as reserve.
-    static func segmentBytes(in directory: any StorageDirectory, _ budget: SpaceBudget) -> UInt64 {
+    static func segmentBytes(in directory: any StorageDirectory, _ table: SegmentTable) -> UInt64 {
         var sum: UInt64 = 0
         for name in (try? directory.list()) ?? [] {
-            guard case .segment = FileNames.kind(of: name), let status = try? directory.status(of: name) else {
-                continue
-            }
-            if status.size != UInt64(budget.reserveBytes) { sum += status.size }
+            guard case .segment(let number) = FileNames.kind(of: name), table.entry(number)?.kind != .reserve,
+                let status = try? directory.status(of: name)
+            else { continue }
+            sum += max(status.size, status.allocatedBytes)
         }
         return sum
     }

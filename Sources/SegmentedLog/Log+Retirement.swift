@@ -25,17 +25,14 @@ extension Log {
     /// As ``retire(_:)-(Array)``, without blocking. `completion` gets nil when all three steps are done.
     public func retire(_ numbers: [SegmentNumber], completion: @escaping @Sendable (LogError?) -> Void) {
         let client = clientSource?()
-        let (chosen, snapshot, failure) = lock.withLock { () -> (Set<SegmentNumber>, Snapshot?, LogError?) in
-            let client = client ?? ClientCheckpoint(through: state.durable, bytes: [])
-            let chosen = Set(numbers.filter { mayRetire($0, covered: client.through.lsn) })
-            guard !chosen.isEmpty else { return ([], nil, nil) }
-            if let error = snapshotError(client) { return ([], nil, error) }
-            state.retiring.formUnion(chosen)
-            state.retirementsUnderWay += 1
-            backgroundCount += 1
-            return (chosen, state.snapshot(client, excluding: state.retiring), nil)
+        let plan = lock.withLock { planRetirement(numbers, client) }
+        guard let snapshot = plan.snapshot else { return completion(plan.failure) }
+        let chosen = plan.chosen
+        if chosen.isEmpty {
+            // Only what an earlier attempt left behind: the log lets it go already.
+            let durable = plan.durable
+            return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, durable, completion) }
         }
-        guard let snapshot else { return completion(failure) }
         let frame = LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() })
         submit(
             AppendTicket([frame], retires: chosen) { [self] result in
@@ -43,10 +40,31 @@ extension Log {
                 case .failure(let error): endRetirement(chosen, error, completion)
                 case .success(let receipt):
                     runtime.schedule(after: 0) { [self] in
-                        finishRetirement(chosen, snapshot, receipt, completion)
+                        finishRetirement(chosen, snapshot, receipt.durableThrough, completion)
                     }
                 }
             })
+    }
+
+    private struct RetirementPlan {
+        var chosen: Set<SegmentNumber> = []
+        var durable = DurableThrough.nothing
+        /// nil when there is nothing to do.
+        var snapshot: Snapshot?
+        var failure: LogError?
+    }
+
+    /// Under the lock.
+    private func planRetirement(_ numbers: [SegmentNumber], _ client: ClientCheckpoint?) -> RetirementPlan {
+        let client = client ?? ClientCheckpoint(through: state.durable, bytes: [])
+        let chosen = Set(numbers.filter { mayRetire($0, covered: client.through.lsn) })
+        guard !chosen.isEmpty || !state.leaving.isEmpty else { return RetirementPlan() }
+        if let error = snapshotError(client) { return RetirementPlan(failure: error) }
+        state.retiring.formUnion(chosen)
+        state.retirementsUnderWay += 1
+        backgroundCount += 1
+        return RetirementPlan(
+            chosen: chosen, durable: state.durable, snapshot: state.snapshot(client, excluding: state.retiring))
     }
 
     /// Under the lock.
@@ -58,11 +76,11 @@ extension Log {
     }
 
     private func finishRetirement(
-        _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ receipt: AppendReceipt,
+        _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ durable: DurableThrough,
         _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
         do throws(LogError) {
-            try writeCheckpoint(snapshot, durable: receipt.durableThrough)
+            try writeCheckpoint(snapshot, durable: durable)
         } catch {
             return endRetirement(chosen, error, completion)
         }
@@ -73,12 +91,12 @@ extension Log {
             state.leaving.removeAll { !live.contains($0.number) }
             return entries
         }
-        SegmentRemoval(self, entries, mayRecycle: true) { [self] in
+        SegmentRemoval(self, entries, mayRecycle: true) { [self] error in
             lock.withLock {
                 state.retiring.subtract(chosen)
                 state.retirementsUnderWay -= 1
             }
-            completion(nil)
+            completion(error)
         }.start()
     }
 

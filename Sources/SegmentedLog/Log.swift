@@ -133,6 +133,8 @@ public final class Log: @unchecked Sendable {
 
     func pump() {
         while let work = lock.withLock({ nextWork() }) { run(work) }
+        // What ended without an answer (a mark that did not fit, the last hope for a fresh segment) wakes nobody else.
+        wakeClosers()
     }
 
     // MARK: Work
@@ -161,7 +163,10 @@ public final class Log: @unchecked Sendable {
 
     /// Outside the lock.
     func run(_ work: Work) {
-        deliver(work.refused)
+        if !work.refused.isEmpty {
+            deliver(work.refused)
+            wakeClosers()
+        }
         if !work.removable.isEmpty { SegmentRemoval(self, work.removable, mayRecycle: false).start() }
         if let request = work.ahead { SegmentPreparation(self, request).start() }
         switch work.job {
@@ -188,6 +193,7 @@ public final class Log: @unchecked Sendable {
         }
         deliver(answers)
         passOn()
+        if !answers.isEmpty { wakeClosers() }
     }
 
     /// Whether a client's state can be written down.

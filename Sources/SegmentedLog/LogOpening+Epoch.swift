@@ -6,7 +6,7 @@ extension LogOpening {
     /// Writes the `open` frame at the tail, alone, at the next block boundary: reopening costs one block. nil when the
     /// last segment cannot be written on: it is damaged, short, full, or its sync failed.
     func continueInPlace(
-        _ outcome: Recovery.Outcome, _ table: inout SegmentTable, _ epoch: EpochStart, _ reason: OpenReason,
+        _ outcome: Recovery.Outcome, _ table: inout SegmentTable, _ epoch: inout EpochStart, _ reason: OpenReason,
         _ report: inout RecoveryReport
     ) throws(LogError) -> Place? {
         guard !outcome.mustStartFresh, outcome.carried.isEmpty, let last = outcome.tailSegment, !last.syncFailed,
@@ -44,7 +44,9 @@ extension LogOpening {
             try write(group)
         } catch {
             // Whether the frame is on the disk nobody knows; the next epoch, in a fresh segment, cuts at the same place.
+            // It needs an epoch of its own: one that has the number of this frame could not cut it off.
             try? file.close()
+            epoch = EpochStart(epoch: Epoch(epoch.epoch.rawValue + 1), nonce: runtime.randomNonzero())
             report.remarks.append("the last segment cannot be written on: \(error)")
             return nil
         }
@@ -87,7 +89,7 @@ extension LogOpening {
         let frames = try carried.map { (frame) throws(LogError) in try Self.again(frame) }
         let bytes = frames.reduce(budget.firstGroupBytes) { $0 + $1.minimumFrameBytes }
         let size = budget.segmentBytes(forGroupOf: SpaceBudget.roundUp(bytes, to: budget.blockBytes))
-        let inUse = segmentBytesOnDisk()
+        let inUse = segmentBytesOnDisk(table)
         let useReserve = inUse + size > budget.segmentBudgetBytes && frames.isEmpty
         guard let source = try source(size, useReserve, reserves, &outcome, &table, clientState) else {
             throw LogError(

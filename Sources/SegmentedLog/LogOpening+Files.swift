@@ -16,8 +16,8 @@ extension LogOpening {
         }
     }
 
-    func segmentBytesOnDisk() -> UInt64 {
-        Log.segmentBytes(in: directory, budget)
+    func segmentBytesOnDisk(_ table: SegmentTable) -> UInt64 {
+        Log.segmentBytes(in: directory, table)
     }
 
     func usableReserves(_ present: Set<Int>) -> Set<Int> {
@@ -37,25 +37,33 @@ extension LogOpening {
                 if try directory.status(of: FileNames.reserve(index)) != nil {
                     try directory.unlink(FileNames.reserve(index))
                 }
-                let temporary = FileNames.temporary(runtime.randomNonzero())
-                let file = try directory.create(temporary, method: log.writeMethod)
-                do throws(FileError) {
-                    try file.prewrite(0..<UInt64(budget.reserveBytes))
-                    try file.synchronize()
-                    try file.close()
-                    try directory.rename(temporary, to: FileNames.reserve(index))
-                } catch {
-                    try? file.close()
-                    try? directory.unlink(temporary)
-                    throw error
-                }
-                try directory.synchronize()
+                try Self.makeReserve(index, in: directory, runtime, budget, log.writeMethod)
                 log.state.reservesPresent.insert(index)
             } catch {
                 log.lastBackgroundError = .file(error, "the reserve of \(directory.path) is not whole")
                 return
             }
         }
+    }
+
+    /// A reserve file, whole, under its name; durable on return.
+    static func makeReserve(
+        _ index: Int, in directory: any StorageDirectory, _ runtime: any Runtime, _ budget: SpaceBudget,
+        _ method: WriteMethod
+    ) throws(FileError) {
+        let temporary = FileNames.temporary(runtime.randomNonzero())
+        let file = try directory.create(temporary, method: method)
+        do throws(FileError) {
+            try file.prewrite(0..<UInt64(budget.reserveBytes))
+            try file.synchronize()
+            try file.close()
+            try directory.rename(temporary, to: FileNames.reserve(index))
+        } catch {
+            try? file.close()
+            try? directory.unlink(temporary)
+            throw error
+        }
+        try directory.synchronize()
     }
 
     static func readPID(_ directory: any StorageDirectory) -> Int32? {

@@ -43,6 +43,11 @@ struct LogOpening {
         var held: [ReplayedFrame] = []
         let outcome = try recovery.run { (frame) throws(LogError) in held.append(frame) }
         let snapshot = outcome.base.snapshot
+        guard snapshot.encodedBytes + 2 * SegmentEntry.byteCount <= budget.snapshotLimitBytes else {
+            throw .configuration(
+                "the snapshot in \(directory.path) takes \(snapshot.encodedBytes) bytes, snapshotLimitBytes is "
+                    + "\(budget.snapshotLimitBytes); nothing was touched; raise it")
+        }
         try restored(ClientCheckpoint(through: snapshot.covered, bytes: snapshot.client))
         for frame in held { try replay(frame) }
         return try publish(outcome, clientState, replay)
@@ -104,14 +109,14 @@ struct LogOpening {
         removeTemporaries(outcome.inventory.temporaries, &report)
         let setAside = SetAside(directory: directory, runtime: runtime, budget: budget)
         setAside.copy(cut: report.unknown, of: outcome.logUUID, &report)
-        let epoch = EpochStart(
+        var epoch = EpochStart(
             epoch: Epoch(outcome.highestEpoch.rawValue + 1), nonce: runtime.randomNonzero())
         report.epoch = epoch.epoch
         var table = outcome.table
         let reason: OpenReason = report.wasClosedCleanly ? .reopened : .recovered
         let made: Place
         var reserves = outcome.inventory.reserves
-        if let continued = try continueInPlace(outcome, &table, epoch, reason, &report) {
+        if let continued = try continueInPlace(outcome, &table, &epoch, reason, &report) {
             made = continued
         } else {
             made = try startFresh(&outcome, &table, epoch, reason, &reserves, clientState, replay)
@@ -123,7 +128,7 @@ struct LogOpening {
         let log = makeLog(
             report, outcome.logUUID, epoch, made.method, active: made.segment, durable: made.durable, table: table,
             highestNumber: max(outcome.highestNumber, made.segment.number),
-            eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(),
+            eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(table),
             reserves: usableReserves(reserves), slots: outcome.slots, losses: outcome.newLosses, clientState)
         if !removable.isEmpty { log.removeFound(removable) }
         makeReserves(log)

@@ -33,6 +33,9 @@ public final class LogReader: @unchecked Sendable {
     private var runningEpoch = Epoch(0)
     private var window: SegmentWindow?
     private var isPinned = false
+    /// Going backwards: frames of lower epochs from there on do not count.
+    private var cutBehind: (offset: UInt64, epoch: Epoch)?
+    private var surveyed: (segment: SegmentNumber, ledger: EpochLedger)?
 
     private static let windowBytes = 1 << 20
     private static let start = UInt64(SpaceBudget.identityBytes)
@@ -80,18 +83,35 @@ public final class LogReader: @unchecked Sendable {
     /// The frame that ends at ``position``, which moves back to its beginning; nil at the beginning of the segment, or when
     /// what stands before is damaged.
     public func previous() throws(LogError) -> LogFrame? {
-        guard try locate() != nil || offset > Self.start else { return nil }
-        let window = try enter(offset)
-        guard let (start, header) = window.frame(endingAt: offset, notBefore: Self.start) else { return nil }
+        // Never on to the next segment: what ends here stands in this one.
+        while offset > Self.start {
+            let window = try enter(offset)
+            guard let (start, header) = window.frame(endingAt: offset, notBefore: Self.start) else { return nil }
+            if let cut = cutBehind, header.epoch < cut.epoch, start >= cut.offset {
+                // What stands between the cut and the open frame that made it is not part of the log.
+                offset = max(cut.offset, Self.start)
+                continue
+            }
+            return try step(backTo: start, header, window)
+        }
+        return nil
+    }
+
+    private func step(backTo start: UInt64, _ header: FrameHeader, _ window: SegmentWindow) throws(LogError) -> LogFrame
+    {
         let end = position
-        offset = start
-        expected = nil
         do throws(FileError) {
-            return LogFrame(
-                lsn: position, end: end, header: header,
-                payload: headersOnly ? [] : try window.payload(of: header, at: start))
+            let payload = try window.payload(of: header, at: start)
+            offset = start
+            expected = nil
+            if header.type == .open, let record = try? OpenRecord(decoding: payload.rawSpan),
+                record.cut.segment == segment
+            {
+                cutBehind = (record.cut.offset, header.epoch)
+            }
+            return LogFrame(lsn: position, end: end, header: header, payload: headersOnly ? [] : payload)
         } catch {
-            throw .file(error, "the frame at \(position) cannot be read")
+            throw .file(error, "the frame at \(segment)/\(String(start, radix: 16)) cannot be read")
         }
     }
 
@@ -126,6 +146,7 @@ public final class LogReader: @unchecked Sendable {
             }
             guard let next, next.number <= durable.lsn.segment else { return nil }
             leave()
+            cutBehind = nil
             segment = next.number
             offset = Self.start
             runningEpoch = Epoch(0)
@@ -212,9 +233,7 @@ public final class LogReader: @unchecked Sendable {
     /// Steps over what is no frame: quietly where a later epoch has cut the log, else with a word about what is missing.
     private func pass(_ window: SegmentWindow, _ place: Place, unreadable: Bool) -> LogItem? {
         let from = offset
-        var running = runningEpoch
-        let survey = SegmentSurvey(window, from: offset, runningEpoch: &running)
-        let ledger = EpochLedger(base: nil, found: survey.openings)
+        let ledger = ledger(of: window)
         defer { leave() }
         if let opening = ledger.opening(cuttingAt: position), opening.lsn.offset > from {
             offset = opening.lsn.offset
@@ -231,6 +250,16 @@ public final class LogReader: @unchecked Sendable {
             search = position + 8
         }
         return skip(to: place.end, at: place.isEnded ? place.end : 0, place.nextBase, unreadable)
+    }
+
+    /// The openings of this segment; surveyed once, however many holes it has.
+    private func ledger(of window: SegmentWindow) -> EpochLedger {
+        if let known = surveyed, known.segment == segment { return known.ledger }
+        var running = Epoch(0)
+        let survey = SegmentSurvey(window, from: Self.start, runningEpoch: &running)
+        let ledger = EpochLedger(base: nil, found: survey.openings)
+        surveyed = (segment, ledger)
+        return ledger
     }
 
     private func skip(

@@ -159,7 +159,7 @@ final class SegmentPreparation: @unchecked Sendable {
         try? file?.close()
         if !name.isEmpty, file != nil { try? log.directory.unlink(name) }
         if request.mayUseReserve, !triedReserve, error.code == .full {
-            log.lock.withLock { log.state.segmentBytesInUse -= claimed }
+            log.lock.withLock { log.state.segmentBytesInUse -= min(claimed, log.state.segmentBytesInUse) }
             claimed = 0
             file = nil
             name = ""
@@ -172,10 +172,10 @@ final class SegmentPreparation: @unchecked Sendable {
         }
         let now = log.runtime.monotonicClock()
         // Room may be had from segments that nobody needs, if an earlier attempt to let them go failed.
-        let unneeded = log.lock.withLock { log.state.retirableWithoutLeave() }
-        if !unneeded.isEmpty { log.retire(unneeded) { _ in } }
+        let (unneeded, left) = log.lock.withLock { (log.state.retirableWithoutLeave(), !log.state.leaving.isEmpty) }
+        if !unneeded.isEmpty || left { log.retire(unneeded) { _ in } }
         let answers = log.lock.withLock { () -> [LogState.Answer] in
-            log.state.segmentBytesInUse -= claimed
+            log.state.segmentBytesInUse -= min(claimed, log.state.segmentBytesInUse)
             log.backgroundCount -= 1
             log.lastBackgroundError = error
             return log.state.preparationFailed(error, now: now, backOff: Self.backOffNanoseconds)

@@ -8,16 +8,18 @@ internal import LogFormat
 /// recognised by the snapshot that lists the segment as retired, and by its salt.
 final class SegmentRemoval: @unchecked Sendable {
     private let log: Log
+    private let all: [SegmentEntry]
     private var entries: [SegmentEntry]
     private let mayRecycle: Bool
-    private let completion: (@Sendable () -> Void)?
+    private let completion: (@Sendable (LogError?) -> Void)?
     /// Under the spare or reserve name, waiting for the directory sync.
-    private var recycled: (name: String, bytes: UInt64)?
+    private var recycled: (number: SegmentNumber, name: String, bytes: UInt64)?
     private var reserves: Set<Int> = []
     private var freedBytes: UInt64 = 0
 
-    init(_ log: Log, _ entries: [SegmentEntry], mayRecycle: Bool, completion: (@Sendable () -> Void)? = nil) {
+    init(_ log: Log, _ entries: [SegmentEntry], mayRecycle: Bool, completion: (@Sendable (LogError?) -> Void)? = nil) {
         self.log = log
+        all = entries
         self.entries = entries
         self.mayRecycle = mayRecycle
         self.completion = completion
@@ -58,10 +60,16 @@ final class SegmentRemoval: @unchecked Sendable {
         } else if mayRecycle, isOurs, !isRead, recycled == nil, wantsSpare(entry) {
             let spare = FileNames.temporary(log.runtime.randomNonzero())
             try log.directory.rename(name, to: spare)
-            recycled = (spare, UInt64(entry.segmentBytes))
+            recycled = (entry.number, spare, UInt64(entry.segmentBytes))
         } else {
             try log.directory.unlink(name)
-            if entry.kind == .regular { freedBytes += UInt64(entry.segmentBytes) }
+            if entry.kind == .regular {
+                freedBytes += status.size
+            } else if let index = freeReserveIndex() {
+                // A reader keeps the old file; the reserve must be whole all the same.
+                try LogOpening.makeReserve(index, in: log.directory, log.runtime, log.budget, log.writeMethod)
+                reserves.insert(index)
+            }
         }
     }
 
@@ -81,16 +89,18 @@ final class SegmentRemoval: @unchecked Sendable {
         log.lock.withLock {
             // After a failed directory sync nobody knows which names are left: their room stays counted as taken.
             if error == nil {
-                log.state.segmentBytesInUse -= freedBytes
+                log.state.segmentBytesInUse -= min(freedBytes, log.state.segmentBytesInUse)
                 log.state.reservesPresent.formUnion(reserves)
-                if let recycled { log.state.spare = recycled }
+                if let recycled { log.state.spare = (recycled.name, recycled.bytes) }
                 log.state.roomWasMade()
             } else {
                 log.lastBackgroundError = error
+                // To be tried again by the next retirement; but not what may have a spare name now.
+                log.state.leaving += all.filter { $0.number != recycled?.number }
             }
             log.backgroundCount -= 1
         }
-        completion?()
+        completion?(error)
         log.schedulePump()
         log.wakeClosers()
     }

@@ -18,6 +18,10 @@ final class SegmentWindow {
 
     /// How much is read at once: the read-ahead of a sequential scan.
     static let windowBytes = 256 << 10
+    /// Bytes of frames that turned out to be bad. A crash leaves a few of them; forged headers that all reach far would make
+    /// a scan take for ever, so beyond a limit they are bad unread.
+    private var wasted: UInt64 = 0
+    private var wasteLimit: UInt64 { 4 * max(end, 1 << 20) }
     /// What a disk loses at once.
     private static let sectorBytes: UInt64 = 512
 
@@ -54,12 +58,14 @@ final class SegmentWindow {
             }
             guard offset + UInt64(header.frameBytes) <= end else { return .badPayload(header) }
             guard verifyingPayload else { return .frame(header) }
+            guard wasted <= wasteLimit else { return .badPayload(header) }
             let whole = try load(offset, count: Int(header.frameBytes))
             buffer = self.buffer
             do throws(FormatError) {
                 try Frame.verify(buffer.bytes, at: whole, header: header, life: life, position: offset)
                 return .frame(header)
             } catch {
+                wasted += UInt64(header.frameBytes)
                 return .badPayload(header)
             }
         } catch {

@@ -22,8 +22,11 @@ struct SpaceBudget: Equatable, Sendable {
         let capacity = configuration.capacityBytes
         self.blockBytes = blockBytes
         capacityBytes = capacity
-        guard blockBytes >= 512, blockBytes <= 65536, blockBytes & (blockBytes - 1) == 0 else {
-            throw .configuration("blockBytes is \(blockBytes); it must be a power of two from 512 to 65536")
+        // Groups begin right behind the identity, so no block can be larger than that.
+        guard blockBytes >= 512, blockBytes <= Self.identityBytes, blockBytes & (blockBytes - 1) == 0 else {
+            throw .configuration(
+                "blockBytes is \(blockBytes); it must be a power of two from 512 to 8192 (no device with larger blocks "
+                    + "can hold a log)")
         }
         guard (1...64).contains(configuration.groupsInFlight) else {
             throw .configuration("groupsInFlight is \(configuration.groupsInFlight); it must be 1 to 64")

@@ -178,7 +178,8 @@ struct TailJudge {
 
     private static func seal(_ header: FrameHeader, at lsn: LSN, in window: SegmentWindow) -> SealRecord? {
         guard let payload = try? window.payload(of: header, at: lsn.offset) else { return nil }
-        return try? SealRecord(decoding: payload.rawSpan)
+        guard let seal = try? SealRecord(decoding: payload.rawSpan), seal.nextSegment > lsn.segment else { return nil }
+        return seal
     }
 
     private func lookBeyond(_ lsn: LSN, in window: SegmentWindow) -> Outlook {

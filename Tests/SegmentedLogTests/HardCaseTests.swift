@@ -1,0 +1,159 @@
+import FileIO
+import LogFormat
+import SegmentedLog
+import SimulatedFileIO
+import Testing
+
+/// Cases that were once wrong, one test each.
+@Suite struct HardCaseTests {
+    /// A log that takes no more events, and whose active segment takes nothing more either.
+    private func full(_ world: World) throws -> (Log, Int) {
+        let log = try world.open()
+        var count = 0
+        while (try? log.append([put(count, bytes: 400)])) != nil { count += 1 }
+        return (log, count)
+    }
+
+    @Test func closingAFullLogWithARefusedAppendStillWaitingReturns() throws {
+        let world = World()
+        let (log, _) = try full(world)
+        world.runtime.advance(by: 1_000_000_000)
+        log.submit([try put(9)]) { _ in }
+        try log.close()
+    }
+
+    @Test func closingReturnsWhenAMarkDidNotFitIntoTheSegment() throws {
+        let world = World()
+        let log = try world.open(World.small { $0.idleMarkDelay = 1_000 })
+        // Fills the segment to the block that its seal needs.
+        for index in 0..<14 { _ = try log.append([put(index, bytes: 400)]) }
+        world.runtime.runUntilIdle(horizon: 10_000_000)
+        try log.close()
+    }
+
+    @Test func aRetirementThatFailedIsFinishedByTheNext() throws {
+        let world = World()
+        let log = try world.open()
+        for index in 0..<60 { _ = try log.append([put(index, bytes: 400)]) }
+        world.runtime.runUntilIdle()
+        let segments = log.segments.dropLast().map(\.number)
+        world.disk.faults.add(Fault(.synchronizeDirectory, errno: 5))
+        #expect(throws: LogError.self) { try log.retire(segments) }
+        try log.retire([])
+        #expect(world.segmentNames().count <= 2, "\(world.segmentNames())")
+        let again = try world.afterPowerCut().open()
+        #expect(again.recoveryReport.losses.isEmpty)
+        #expect(try again.tags().last == 59)
+    }
+
+    @Test func aLogWhoseSegmentsAreAsSmallAsItsReserveCountsThemAfterReopening() throws {
+        let configuration = World.small { $0.segmentBytes = 24 << 10 }
+        let world = World()
+        do {
+            let log = try world.open(configuration)
+            var count = 0
+            while (try? log.append([put(count, bytes: 400)])) != nil { count += 1 }
+        }
+        let next = world.afterPowerCut()
+        let log = try next.open(configuration)
+        #expect(throws: LogError.self) { for index in 0..<200 { _ = try log.append([put(1000 + index, bytes: 400)]) } }
+        #expect(next.disk.allocatedBytes() <= configuration.capacityBytes)
+        try log.retire(log.segments.dropLast().map(\.number))
+        _ = try log.append([put(5000)])
+    }
+
+    @Test func aReaderInTheReserveDoesNotStopTheDrain() throws {
+        let world = World()
+        let (log, _) = try full(world)
+        let reader = log.makeReader()
+        for index in 0..<200 {
+            _ = try log.append([note(index, bytes: 400)])
+            while try reader.next() != nil {}
+        }
+        #expect(world.disk.allocatedBytes() <= World.small().capacityBytes)
+    }
+
+    @Test(arguments: [Fault.Outcome.absent, .whole])
+    func anOpenFrameWhoseWriteFailedIsCutOffByTheEpochThatFollows(_ outcome: Fault.Outcome) throws {
+        let world = World()
+        do {
+            let log = try world.open()
+            for index in 0..<5 { _ = try log.append([put(index)]) }
+        }
+        let next = world.afterPowerCut()
+        next.disk.faults.add(Fault(.complete, errno: 5, outcome: outcome))
+        let log = try next.open()
+        #expect(log.recoveryReport.remarks.contains { $0.contains("cannot be written on") })
+        _ = try log.append([put(5)])
+        let last = try next.afterPowerCut(.everything, seed: 3).open(World.small { $0.damagePolicy = .strict })
+        #expect(try last.tags() == Array(0...5))
+        #expect(last.recoveryReport.losses.isEmpty)
+    }
+
+    @Test func aSealThatNamesItsOwnSegmentIsNoSeal() throws {
+        let world = World()
+        var life: SegmentLife?
+        var place = LSN(segment: SegmentNumber(1), offset: 0)
+        var header: FrameHeader?
+        do {
+            let log = try world.open()
+            for index in 0..<3 { _ = try log.append([put(index)]) }
+            place = log.durableThrough.lsn
+            let reader = log.makeReader()
+            while case .frame(let frame) = try reader.next() { header = frame.header }
+            let bytes = try world.bytes(of: "0000000000000001.seg")
+            life = try unsafe IdentityBlock(decoding: bytes.span.bytes).life
+        }
+        let last = try #require(header)
+        let seal = try FramePayload(
+            type: .seal, raw: SealRecord(nextSegment: SegmentNumber(1), nextSalt: 7).encode())
+        let buffer = AlignedBuffer(byteCount: 512)
+        buffer.withMutableBytes { (bytes: inout MutableRawSpan) in
+            Frame.write(
+                seal, baseSequence: EventSequence(4), commitTime: 0, durableThrough: last.durableThrough,
+                epoch: last.epoch, nonce: last.nonce, frameBytes: seal.minimumFrameBytes, life: life!,
+                position: place.offset, into: &bytes, at: 0)
+        }
+        var forged: [UInt8] = []
+        for index in 0..<512 { forged.append(unsafe buffer.bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)) }
+        try world.overwrite("0000000000000001.seg", Int(place.offset)..<Int(place.offset) + 512) {
+            forged[$0 - Int(place.offset)]
+        }
+        #expect(try world.afterPowerCut().open().tags() == [0, 1, 2])
+    }
+
+    @Test func aSmallerSnapshotLimitThanTheLogsSnapshotIsRefusedWithNothingTouched() throws {
+        let world = World()
+        do {
+            let log = try Log.open(
+                at: World.path, fileSystem: world.system, runtime: world.runtime, configuration: World.small(),
+                clientState: {
+                    ClientCheckpoint(
+                        through: DurableThrough(
+                            lsn: LSN(segment: SegmentNumber(1), offset: 8192), nextSequence: EventSequence(1)),
+                        bytes: [UInt8](repeating: 1, count: 700))
+                })
+            _ = try log.append([put(0)])
+            try log.checkpoint()
+        }
+        let next = world.afterPowerCut()
+        let before = next.disk.liveHash
+        #expect(throws: LogError.self) { try next.open(World.small { $0.snapshotLimitBytes = 800 }) }
+        #expect(next.disk.liveHash == before)
+    }
+
+    @Test func goingBackwardsStopsAtWhatALaterEpochCutOff() throws {
+        let world = World()
+        let log = try world.open()
+        for index in 0..<60 { _ = try log.append([put(index, bytes: 400)]) }
+        let reader = log.makeReader()
+        var read: [LSN] = []
+        while case .frame(let frame) = try reader.next(), frame.lsn.segment == SegmentNumber(1) {
+            read.append(frame.lsn)
+        }
+        let back = log.makeReader(from: LSN(segment: SegmentNumber(1), offset: 16384))
+        var seen: [LSN] = []
+        while let frame = try back.previous() { seen.append(frame.lsn) }
+        #expect(seen == read.reversed(), "all of a sealed segment, from its end")
+    }
+}
