@@ -29,7 +29,8 @@ extension LogOpening {
         if isUnused {
             let base = outcome.base.snapshot
             let snapshot = Snapshot(
-                covered: base.covered, epoch: base.epoch, nonce: base.nonce, segments: changed.entries,
+                covered: base.covered, epoch: base.epoch, nonce: base.nonce,
+                segments: changed.entries(with: outcome.missing),
                 client: base.client)
             frames.append(
                 LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }))
@@ -107,7 +108,8 @@ extension LogOpening {
             changed.append(own)
             let base = outcome.base.snapshot
             let snapshot = Snapshot(
-                covered: base.covered, epoch: base.epoch, nonce: base.nonce, segments: changed.entries,
+                covered: base.covered, epoch: base.epoch, nonce: base.nonce,
+                segments: changed.entries(with: outcome.missing),
                 client: base.client)
             let record = openRecord(cut: cut, previous: outcome.highestEpoch, reason)
             do throws(LogError) {
@@ -123,7 +125,8 @@ extension LogOpening {
                     openedAt: LSN(segment: number, offset: made.group.offset))
             } catch {
                 // The disk is full, though the capacity is not: the reserve was made for this.
-                guard error.fileError?.reason == .noSpace, attempt.2 == nil, frames.isEmpty, let index = reserves.min()
+                guard error.fileError?.reason == .noSpace, attempt.2 == nil, frames.isEmpty,
+                    let index = usableReserves(reserves).min()
                 else { throw error }
                 attempt = (.reserve, UInt64(budget.reserveBytes), index)
             }

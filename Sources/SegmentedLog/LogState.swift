@@ -211,8 +211,9 @@ struct LogState {
         // A retirement whose snapshot is written needs no more room: it will give some.
         let comesBack = retirementsUnderWay > pending.count { $0.isRetirement }
         let keepsFirst = mayUseReserve && (!reservesPresent.isEmpty || prepared?.kind == .reserve || comesBack)
-        let turnedAway = pending.filter { $0.holdsEvents || ($0 === first && !keepsFirst) }
-        pending.removeAll { ticket in turnedAway.contains { $0 === ticket } }
+        let isTurnedAway = { (ticket: AppendTicket) in ticket.holdsEvents || (ticket === first && !keepsFirst) }
+        let turnedAway = pending.filter(isTurnedAway)
+        pending.removeAll(where: isTurnedAway)
         return turnedAway.map { Answer(ticket: $0, result: .failure(error)) }
     }
 

@@ -33,6 +33,9 @@ struct Recovery {
         var mustStartFresh: Bool
         var carried: [ReplayedFrame]
         var newLosses: [DamagedRange]
+        /// Listed, not there, and not yet recorded as lost: listed on until they are, so that a recovery after a crash before
+        /// that finds the loss again.
+        var missing: [SegmentEntry]
         /// Our segments that nothing needs: retired, voided, or never used.
         var removable: [SegmentNumber]
         var slots: CheckpointFile.Slots
@@ -173,9 +176,8 @@ struct Recovery {
     private func hasWhatItNeeds(_ base: Base) -> Bool {
         let covered = base.snapshot.covered.lsn
         let present = Set(inventory.segments)
-        let isWhole = base.snapshot.segments.contains {
-            $0.number == covered.segment && $0.endOffset == covered.offset
-        }
+        let entry = base.snapshot.segments.first { $0.number == covered.segment }
+        let isWhole = entry == nil || entry?.endOffset == covered.offset
         return (isWhole || present.contains(covered.segment))
             && base.snapshot.segments.allSatisfy { $0.number <= covered.segment || present.contains($0.number) }
     }
@@ -350,6 +352,7 @@ struct Recovery {
         var entries: [SegmentNumber: SegmentEntry] = [:]
         for entry in base.snapshot.segments where !retired.contains(entry.number) { entries[entry.number] = entry }
         for entry in judge.entries where !retired.contains(entry.number) { entries[entry.number] = entry }
+        let listed = entries
         noteMissing(&entries, present: present, olderThan: base.snapshot.covered.lsn.segment)
         for number in entries.keys where judge.ledger.voids(number) || number > judge.tail.lsn.segment {
             entries[number] = nil
@@ -378,6 +381,7 @@ struct Recovery {
                     + "policy is strict, so nothing was touched; inspect it, or open it with the policy salvage",
                 lsn: LSN(segment: first.segment, offset: first.fromOffset))
         }
+        let missing = newLosses.isEmpty ? [] : listed.values.filter { !present.contains($0.number) }
         var base = base
         if retired.contains(base.snapshot.covered.lsn.segment), let later = judge.lastSnapshot {
             // The next recovery must not start in a segment that is let go.
@@ -391,6 +395,7 @@ struct Recovery {
                 Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
             }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh || jump, carried: judge.carried, newLosses: newLosses,
+            missing: missing,
             removable: removable, slots: slots, inventory: inventory)
     }
 

@@ -54,7 +54,9 @@ final class SegmentRemoval: @unchecked Sendable {
         // A file that also has another name, or that somebody reads, is not written over.
         let isOurs = status.linkCount == 1 && status.size == UInt64(entry.segmentBytes)
         let isRead = log.lock.withLock { log.pins[entry.number, default: 0] > 0 }
-        if entry.kind == .reserve, isOurs, !isRead, let index = freeReserveIndex() {
+        if entry.kind == .reserve, isOurs, status.size == UInt64(log.budget.reserveBytes), !isRead,
+            let index = freeReserveIndex()
+        {
             try log.directory.rename(name, to: FileNames.reserve(index))
             reserves.insert(index)
         } else if mayRecycle, isOurs, !isRead, recycled == nil, wantsSpare(entry) {

@@ -38,6 +38,11 @@ struct SegmentTable: Sendable {
 
     mutating func remove(_ numbers: Set<SegmentNumber>) { entries.removeAll { numbers.contains($0.number) } }
 
+    /// Entries and some more, in order.
+    func entries(with others: [SegmentEntry]) -> [SegmentEntry] {
+        (entries + others.filter { entry($0.number) == nil }).sorted { $0.number < $1.number }
+    }
+
     /// Entries without the given ones, as a snapshot lists them.
     func entries(excluding numbers: Set<SegmentNumber>) -> [SegmentEntry] {
         entries.filter { !numbers.contains($0.number) }

@@ -144,7 +144,9 @@ struct TailJudge {
 
     /// A snapshot that covers all of a segment leads to the beginning of the next one that it lists.
     private func entrance(_ start: LSN) -> (SegmentNumber, UInt64) {
-        guard let entry = known[start.segment], entry.endOffset == start.offset,
+        // One that it does not list at all it lets go, which it may only when it covers it.
+        let entry = known[start.segment]
+        guard entry == nil || entry?.endOffset == start.offset,
             let next = known.keys.filter({ $0 > start.segment }).min()
         else { return (start.segment, start.offset) }
         return (next, UInt64(SpaceBudget.identityBytes))

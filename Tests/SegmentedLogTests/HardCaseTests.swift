@@ -156,4 +156,58 @@ import Testing
         while let frame = try back.previous() { seen.append(frame.lsn) }
         #expect(seen == read.reversed(), "all of a sealed segment, from its end")
     }
+
+    @Test func aCrashAfterRetiringASegmentThatWasJustSealedIsNoDamage() throws {
+        let world = World()
+        let log = try world.open()
+        for index in 0..<20 { log.submit([try put(index, bytes: 900)]) { _ in } }
+        let isJustSealed = {
+            let durable = log.durableThrough.lsn
+            return durable.segment == SegmentNumber(1) && log.segments.first?.endOffset == durable.offset
+        }
+        #expect(world.runtime.run(until: isJustSealed))
+        log.retire([SegmentNumber(1)]) { error in #expect(error == nil) }
+        world.runtime.runUntilIdle()
+        #expect(log.segments.first?.number != SegmentNumber(1))
+        for checkpointed in [true, false] {
+            let next = world.afterPowerCut()
+            if !checkpointed { try next.unlink("checkpoint") }
+            let again = try next.open(World.small { $0.damagePolicy = .strict })
+            #expect(again.recoveryReport.losses.isEmpty)
+            #expect(try again.tags().last == 19)
+        }
+    }
+
+    @Test func aReserveSegmentOfAnotherSizeDoesNotBecomeTheReserveAgain() throws {
+        let world = World()
+        do {
+            let (log, _) = try full(world)
+            for index in 0..<46 { _ = try log.append([note(index, bytes: 400)]) }
+        }
+        let configuration = World.small {
+            $0.snapshotLimitBytes = 4096
+            $0.segmentBytes = 32 << 10
+            $0.capacityBytes = 640 << 10
+        }
+        let next = world.afterPowerCut()
+        let log = try next.open(configuration)
+        for index in 0..<300 { _ = try log.append([note(index, bytes: 400)]) }
+        let last = try next.afterPowerCut(.nothing, seed: 3).open(configuration)
+        #expect(last.recoveryReport.losses.isEmpty)
+        #expect(last.recoveryReport.unreadable.isEmpty)
+    }
+
+    @Test func muchDamageInAFullLogIsOpenedAllTheSame() throws {
+        let world = World()
+        let (log, count) = try full(world)
+        let names = log.segments.prefix(4).map { "000000000000000\($0.number).seg" }
+        for name in names {
+            for sector in stride(from: 17, to: 31, by: 2) {
+                try world.overwrite(name, (sector * 512)..<(sector * 512 + 512))
+            }
+        }
+        let again = try world.afterPowerCut().open()
+        let tags = try again.tags()
+        #expect(tags.last == count - 1 || tags.contains(count - 1))
+    }
 }
