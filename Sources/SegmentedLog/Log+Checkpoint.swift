@@ -7,7 +7,7 @@ extension Log {
     public func checkpoint() throws(LogError) {
         let client = clientSource?()
         let (snapshot, durable) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
-            let client = client ?? ClientCheckpoint(through: state.durable, bytes: [])
+            let client = state.furthest(client ?? ClientCheckpoint(through: state.durable, bytes: []))
             if let error = snapshotError(client) { throw error }
             state.bytesSinceCheckpoint = 0
             return (state.snapshot(client), state.durable)

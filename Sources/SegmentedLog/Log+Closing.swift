@@ -22,10 +22,10 @@ extension Log {
                 // The checkpoint first, so that replay comes by the close frame and knows that nothing follows.
                 try checkpoint()
                 try appendClose()
-                waitUntilQuiet()
             } catch {
                 failure = error
             }
+            waitUntilQuiet()
         }
         let files = lock.withLock { () -> [any StorageFile] in
             state.phase = .closed

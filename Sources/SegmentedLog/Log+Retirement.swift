@@ -56,7 +56,7 @@ extension Log {
 
     /// Under the lock.
     private func planRetirement(_ numbers: [SegmentNumber], _ client: ClientCheckpoint?) -> RetirementPlan {
-        let client = client ?? ClientCheckpoint(through: state.durable, bytes: [])
+        let client = state.furthest(client ?? ClientCheckpoint(through: state.durable, bytes: []))
         let chosen = Set(numbers.filter { mayRetire($0, covered: client.through.lsn) })
         guard !chosen.isEmpty || !state.leaving.isEmpty else { return RetirementPlan() }
         if let error = snapshotError(client) { return RetirementPlan(failure: error) }

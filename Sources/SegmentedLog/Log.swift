@@ -70,6 +70,9 @@ public final class Log: @unchecked Sendable {
     /// Appends frames, in this order and next to each other, and returns when they are durable. Each frame is atomic by
     /// itself; the append as a whole is not (a crash may leave its first frames).
     ///
+    /// Frames of the log's own (snapshot, open, seal, close, padding) are not for appending: recovery would believe them.
+    /// Not from a completion: it would wait for the thread it runs on.
+    ///
     /// Blocks for one synced write, or several when others are ahead. Costs one copy of the payloads.
     /// Throws `full` when there is no room for another segment (nothing was written), `tooLarge`, `outcomeUnknown` when
     /// the write failed, `readOnly`, `closed`.
@@ -181,7 +184,7 @@ public final class Log: @unchecked Sendable {
         let client = clientSource?()
         let nonce = runtime.randomNonzero()
         let answers = lock.withLock { () -> [LogState.Answer] in
-            let value = client ?? ClientCheckpoint(through: state.durable, bytes: [])
+            let value = state.furthest(client ?? ClientCheckpoint(through: state.durable, bytes: []))
             state.pendingNonce = nonce
             if let error = snapshotError(value) {
                 defer { state.pending.removeAll() }

@@ -75,6 +75,11 @@ public final class LogReader: @unchecked Sendable {
             case .frame(let header) where counts(header): return try take(header, device)
             case .unreadable: return pass(device, place, unreadable: true)
             default:
+                // Retired, and perhaps used again, since it was looked up: then this is no damage.
+                guard log.lock.withLock({ log.state.table.entry(segment) != nil }) else {
+                    leave()
+                    continue
+                }
                 if let item = pass(device, place, unreadable: false) { return item }
             }
         }

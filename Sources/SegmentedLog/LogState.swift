@@ -44,7 +44,6 @@ struct LogState {
     var phase = Phase.running
     /// No new appends; what is queued goes on.
     var isClosing = false
-    /// Groups may start. Off while the log is being opened.
     var epoch: Epoch
     var nonce: UInt64
     /// Which epoch is in force from where on, oldest first: a client's state, and so a snapshot, may be older than the
@@ -59,6 +58,9 @@ struct LogState {
     var prepared: ActiveSegment?
     var preparation = Preparation.idle
     var clientState: ClientCheckpoint?
+    private var furthestClient: ClientCheckpoint?
+    /// Reserve segments on their way back under a reserve's name.
+    var reservesBeingRemoved = 0
     var pending: [AppendTicket] = []
     /// In the order of the log.
     var inFlight: [GroupCommit] = []
@@ -215,6 +217,20 @@ struct LogState {
         let turnedAway = pending.filter(isTurnedAway)
         pending.removeAll(where: isTurnedAway)
         return turnedAway.map { Answer(ticket: $0, result: .failure(error)) }
+    }
+
+    /// A reserve that is neither there nor in use: an earlier failure cost it. Only when none is left.
+    var lostReserve: Int? {
+        guard reservesPresent.isEmpty, prepared?.kind != .reserve, reservesBeingRemoved == 0 else { return nil }
+        let inUse = (table.entries + leaving).count { $0.kind == .reserve }
+        return inUse < 2 ? 0 : nil
+    }
+
+    /// The furthest state of the client that was seen: two threads may ask for it, and the older answer come last.
+    mutating func furthest(_ client: ClientCheckpoint) -> ClientCheckpoint {
+        if let known = furthestClient, known.through.lsn > client.through.lsn { return known }
+        furthestClient = client
+        return client
     }
 
     /// A segment should be made ready ahead of use.

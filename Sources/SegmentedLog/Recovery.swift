@@ -2,7 +2,7 @@ internal import FileIO
 internal import LogFormat
 
 /// Opening what is there, up to the decision: reads, syncs what it read, and judges. It writes nothing into the log; what
-/// follows from its outcome is done by ``RecoveryPublication``.
+/// follows from its outcome is done by ``LogOpening``.
 ///
 ///     inventory -> identities, checkpoint -> base snapshot -> sync -> survey -> judge
 ///

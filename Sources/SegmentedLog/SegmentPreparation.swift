@@ -114,6 +114,11 @@ final class SegmentPreparation: @unchecked Sendable {
 
     private func takeReserve() throws(FileError) -> Bool {
         triedReserve = true
+        // One that an earlier failure cost is made anew, if there is room for it.
+        if let lost = log.lock.withLock({ log.state.lostReserve }) {
+            try LogOpening.makeReserve(lost, in: log.directory, log.runtime, log.budget, log.writeMethod)
+            log.lock.withLock { _ = log.state.reservesPresent.insert(lost) }
+        }
         let index = log.lock.withLock { () -> Int? in
             guard let index = log.state.reservesPresent.min() else { return nil }
             log.state.reservesPresent.remove(index)
@@ -155,9 +160,14 @@ final class SegmentPreparation: @unchecked Sendable {
     }
 
     private func failed(_ error: LogError) {
-        // What was begun goes. A reserve that failed stays away: its bytes on disk are unknown.
+        // What was begun goes; its bytes on disk are unknown. A reserve that was not even opened is as it was.
         try? file?.close()
-        if !name.isEmpty, file != nil { try? log.directory.unlink(name) }
+        if !name.isEmpty, file != nil {
+            try? log.directory.unlink(name)
+        } else if let reserveIndex {
+            log.lock.withLock { _ = log.state.reservesPresent.insert(reserveIndex) }
+        }
+        reserveIndex = nil
         if request.mayUseReserve, !triedReserve, error.code == .full {
             log.lock.withLock { log.state.segmentBytesInUse -= min(claimed, log.state.segmentBytesInUse) }
             claimed = 0

@@ -25,7 +25,12 @@ final class SegmentRemoval: @unchecked Sendable {
         self.completion = completion
     }
 
-    func start() { goOn() }
+    func start() {
+        log.lock.withLock { log.state.reservesBeingRemoved += reserveCount }
+        goOn()
+    }
+
+    private var reserveCount: Int { all.count { $0.kind == .reserve } }
 
     private func goOn() {
         log.runtime.schedule(after: 0) { [self] in
@@ -51,10 +56,11 @@ final class SegmentRemoval: @unchecked Sendable {
             if entry.kind == .regular { freedBytes += UInt64(entry.segmentBytes) }
             return
         }
-        // A file that also has another name, or that somebody reads, is not written over.
+        // A file that also has another name, or that somebody reads, is not written over; but the reserve must be whole, and
+        // a reader that finds its segment changed asks first whether it is still live.
         let isOurs = status.linkCount == 1 && status.size == UInt64(entry.segmentBytes)
         let isRead = log.lock.withLock { log.pins[entry.number, default: 0] > 0 }
-        if entry.kind == .reserve, isOurs, status.size == UInt64(log.budget.reserveBytes), !isRead,
+        if entry.kind == .reserve, isOurs, status.size == UInt64(log.budget.reserveBytes),
             let index = freeReserveIndex()
         {
             try log.directory.rename(name, to: FileNames.reserve(index))
@@ -68,7 +74,7 @@ final class SegmentRemoval: @unchecked Sendable {
             if entry.kind == .regular {
                 freedBytes += status.size
             } else if let index = freeReserveIndex() {
-                // A reader keeps the old file; the reserve must be whole all the same.
+                // Of another size, from another configuration.
                 try LogOpening.makeReserve(index, in: log.directory, log.runtime, log.budget, log.writeMethod)
                 reserves.insert(index)
             }
@@ -100,6 +106,7 @@ final class SegmentRemoval: @unchecked Sendable {
                 // To be tried again by the next retirement; but not what may have a spare name now.
                 log.state.leaving += all.filter { $0.number != recycled?.number }
             }
+            log.state.reservesBeingRemoved -= reserveCount
             log.backgroundCount -= 1
         }
         completion?(error)

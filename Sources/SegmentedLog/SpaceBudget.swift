@@ -10,7 +10,7 @@ struct SpaceBudget: Equatable, Sendable {
     let slotBytes: Int
     let reserveBytes: UInt32
     let setAsideBytes: UInt64
-    /// The largest groups of a segment's begin: snapshot and open frame.
+    /// What groups are padded to.
     let blockBytes: Int
 
     static let pageBytes = 4096

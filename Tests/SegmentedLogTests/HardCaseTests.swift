@@ -210,4 +210,22 @@ import Testing
         let tags = try again.tags()
         #expect(tags.last == count - 1 || tags.contains(count - 1))
     }
+
+    @Test(arguments: [SimulatedOperation.open, .write, .synchronize, .rename, .synchronizeDirectory])
+    func aReserveThatFailedOnceIsMadeAnew(_ operation: SimulatedOperation) throws {
+        let world = World()
+        let (log, count) = try full(world)
+        for index in 0..<20 { _ = try log.append([note(index, bytes: 400)]) }
+        let target: Fault.Target = operation == .synchronizeDirectory ? .anything : .prefix("reserve")
+        world.disk.faults.add(Fault(operation, errno: 5, on: target))
+        var refused = 0
+        for index in 0..<200 where (try? log.append([note(index, bytes: 400)])) == nil {
+            refused += 1
+            world.runtime.advance(by: 200_000_000)
+        }
+        #expect(refused <= 2, "\(String(describing: log.lastBackgroundFailure))")
+        #expect(world.disk.allocatedBytes() <= World.small().capacityBytes)
+        let again = try world.afterPowerCut().open()
+        #expect(try again.tags() == Array(0..<count))
+    }
 }
