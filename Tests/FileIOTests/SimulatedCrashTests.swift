@@ -3,7 +3,7 @@ import Glibc
 import SimulatedFileIO
 import Testing
 
-/// A simulated disk with one directory, `/work`, and a process that uses it.
+/// A simulated disk with one directory, `/disk`, and a process that uses it.
 struct Bench {
     let disk: SimulatedDisk
     let runtime: SimulatedRuntime
@@ -14,13 +14,13 @@ struct Bench {
         self.disk = disk
         runtime = SimulatedRuntime(seed: seed)
         fileSystem = SimulatedFileSystem(disk: disk, runtime: runtime)
-        try fileSystem.makeDirectory(at: "/work")
-        directory = try fileSystem.openDirectory(at: "/work")
+        try fileSystem.makeDirectory(at: "/disk")
+        directory = try fileSystem.openDirectory(at: "/disk")
     }
 
     /// A file whose name and first bytes are durable.
     func durableFile(_ name: String, _ bytes: [UInt8], method: WriteMethod = .writeThenSync) throws -> any StorageFile {
-        disk.setContents(of: "/work/\(name)", to: bytes)
+        disk.setContents(of: "/disk/\(name)", to: bytes)
         return try directory.open(name, for: .writing(method))
     }
 
@@ -36,11 +36,11 @@ struct Bench {
         let bench = try Bench()
         let file = try bench.durableFile("a", zeros)
         try file.put([1, 2, 3])
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a")?.prefix(3) == [0, 0, 0])
-        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/work/a")?.prefix(3) == [1, 2, 3])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a")?.prefix(3) == [0, 0, 0])
+        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/disk/a")?.prefix(3) == [1, 2, 3])
         try file.synchronize()
         #expect(bench.disk.pendingOperations.isEmpty)
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a")?.prefix(3) == [1, 2, 3])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a")?.prefix(3) == [1, 2, 3])
     }
 
     @Test func aSyncedFileWithoutASyncedNameIsGone() throws {
@@ -49,16 +49,16 @@ struct Bench {
         try file.put([1, 2, 3])
         try file.synchronize()
         #expect(bench.disk.pendingOperations.map(\.kind) == [.create(name: "a")])
-        #expect(bench.disk.crashed(keeping: .nothing).names(in: "/work") == [])
+        #expect(bench.disk.crashed(keeping: .nothing).names(in: "/disk") == [])
         try bench.directory.synchronize()
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == [1, 2, 3])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == [1, 2, 3])
     }
 
     @Test func aSyncedNameWithoutASyncedFileIsAnEmptyFile() throws {
         let bench = try Bench()
         try bench.directory.create("a", method: .writeThenSync).put([1, 2, 3])
         try bench.directory.synchronize()
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == [])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == [])
     }
 
     @Test func sizeAndDataSurviveApart() throws {
@@ -67,12 +67,12 @@ struct Bench {
         try file.put([7, 7, 7], at: 2)
         let ids = bench.disk.pendingOperations.map(\.id)
         #expect(bench.disk.pendingOperations.map(\.kind) == [.size(from: 1, to: 5), .write(2..<5)])
-        #expect(bench.disk.crashed(keeping: .only([ids[0]])).contents(of: "/work/a") == [9, 0, 0, 0, 0])
-        #expect(bench.disk.crashed(keeping: .only([ids[1]])).contents(of: "/work/a") == [9])
+        #expect(bench.disk.crashed(keeping: .only([ids[0]])).contents(of: "/disk/a") == [9, 0, 0, 0, 0])
+        #expect(bench.disk.crashed(keeping: .only([ids[1]])).contents(of: "/disk/a") == [9])
         // Bytes that survived behind the size are not there again when the file grows later.
         let later = try Bench(bench.disk.crashed(keeping: .only([ids[1]])))
         try later.directory.open("a", for: .writing(.synced)).truncate(to: 5)
-        #expect(later.disk.contents(of: "/work/a") == [9, 0, 0, 0, 0])
+        #expect(later.disk.contents(of: "/disk/a") == [9, 0, 0, 0, 0])
     }
 
     @Test func aTruncationCanBeLostAndALaterSizeStandsOnIt() throws {
@@ -82,9 +82,9 @@ struct Bench {
         try file.truncate(to: 500)
         let ids = bench.disk.pendingOperations.map(\.id)
         let expected = Array(pattern(10)) + [UInt8](repeating: 0, count: 490)
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == pattern(1000))
-        #expect(bench.disk.crashed(keeping: .only([ids[0]])).contents(of: "/work/a") == pattern(10))
-        #expect(bench.disk.crashed(keeping: .only([ids[1]])).contents(of: "/work/a") == expected)
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == pattern(1000))
+        #expect(bench.disk.crashed(keeping: .only([ids[0]])).contents(of: "/disk/a") == pattern(10))
+        #expect(bench.disk.crashed(keeping: .only([ids[1]])).contents(of: "/disk/a") == expected)
     }
 
     @Test(arguments: [512, 4096])
@@ -100,7 +100,7 @@ struct Bench {
 
         func runs(_ part: KeptPart) -> [Int] {
             let crashed = bench.disk.crashed(keeping: CrashChoice(others: .nothing, exceptions: [write.id: part]))
-            let bytes = crashed.contents(of: "/work/a") ?? []
+            let bytes = crashed.contents(of: "/disk/a") ?? []
             return bytes.indices.filter { $0 == 0 ? bytes[0] == 1 : bytes[$0] != bytes[$0 - 1] }
         }
         #expect(runs(.sectors([0..<1])) == [half, sectorBytes])
@@ -119,12 +119,12 @@ struct Bench {
         _ = try bench.directory.create("other", method: .synced)
         let ids = bench.disk.pendingOperations.map(\.id)
         // The new `old` cannot be there while the rename is lost: that would lose the file.
-        #expect(bench.disk.crashed(keeping: .only([ids[1]])).names(in: "/work") == ["old", "older"])
-        #expect(bench.disk.crashed(keeping: .only([ids[2]])).names(in: "/work") == ["old", "other"])
-        #expect(bench.disk.crashed(keeping: .only([ids[2]])).contents(of: "/work/old") == [1])
-        #expect(bench.disk.crashed(keeping: .only([ids[0]])).names(in: "/work") == ["older"])
+        #expect(bench.disk.crashed(keeping: .only([ids[1]])).names(in: "/disk") == ["old", "older"])
+        #expect(bench.disk.crashed(keeping: .only([ids[2]])).names(in: "/disk") == ["old", "other"])
+        #expect(bench.disk.crashed(keeping: .only([ids[2]])).contents(of: "/disk/old") == [1])
+        #expect(bench.disk.crashed(keeping: .only([ids[0]])).names(in: "/disk") == ["older"])
         let both = CrashChoice(others: .nothing, exceptions: [ids[0]: .bothNames])
-        #expect(bench.disk.crashed(keeping: both).names(in: "/work") == ["old", "older"])
+        #expect(bench.disk.crashed(keeping: both).names(in: "/disk") == ["old", "older"])
     }
 
     @Test func aLostUnlinkBringsTheFileBackWithItsDurableBytes() throws {
@@ -133,11 +133,11 @@ struct Bench {
         try file.put([3])
         try file.close()
         try bench.directory.unlink("a")
-        #expect(bench.disk.names(in: "/work") == [])
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == [1, 2])
+        #expect(bench.disk.names(in: "/disk") == [])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == [1, 2])
         try bench.directory.synchronize()
         #expect(bench.disk.pendingOperations.isEmpty)
-        #expect(bench.disk.crashed(keeping: .nothing).names(in: "/work") == [])
+        #expect(bench.disk.crashed(keeping: .nothing).names(in: "/disk") == [])
     }
 
     @Test func aSubmittedWriteIsDurableWhenItsCompletionRuns() throws {
@@ -147,12 +147,12 @@ struct Bench {
             bench.submit(file, pattern(1024), at: 0, outcomes)
             #expect(outcomes.count == 0)
             #expect(bench.disk.pendingOperations.map(\.isInFlight) == [true, true])
-            #expect(bench.disk.contents(of: "/work/a") == [])
-            #expect(bench.disk.crashed(keeping: .everything).contents(of: "/work/a") == pattern(1024))
+            #expect(bench.disk.contents(of: "/disk/a") == [])
+            #expect(bench.disk.crashed(keeping: .everything).contents(of: "/disk/a") == pattern(1024))
             bench.runtime.runUntilIdle()
             #expect(outcomes.all == [nil])
             #expect(bench.disk.pendingOperations.isEmpty)
-            #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == pattern(1024))
+            #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == pattern(1024))
         }
     }
 
@@ -163,8 +163,8 @@ struct Bench {
         bench.submit(file, pattern(512), at: 512)
         bench.runtime.runUntilIdle()
         let expected = [UInt8](repeating: 0, count: 512) + pattern(512)
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == expected)
-        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/work/a")?.count == 1 << 20)
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == expected)
+        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/disk/a")?.count == 1 << 20)
     }
 
     @Test func aKilledProcessLeavesThePageCacheAndItsWritesInFlight() throws {
@@ -175,16 +175,16 @@ struct Bench {
         let write = try #require(bench.disk.pendingOperations.last)
 
         let whole = bench.disk.killed()
-        #expect(whole.contents(of: "/work/a")?[0] == 5 && whole.contents(of: "/work/a")?[2047] == 1)
+        #expect(whole.contents(of: "/disk/a")?[0] == 5 && whole.contents(of: "/disk/a")?[2047] == 1)
         #expect(whole.pendingOperations.allSatisfy { !$0.isInFlight })
-        #expect(whole.crashed(keeping: .nothing).contents(of: "/work/a")?.allSatisfy { $0 == 0 } == true)
+        #expect(whole.crashed(keeping: .nothing).contents(of: "/disk/a")?.allSatisfy { $0 == 0 } == true)
 
         let absent = bench.disk.killed(keeping: .nothing)
-        #expect(absent.contents(of: "/work/a")?[0] == 5 && absent.contents(of: "/work/a")?[2047] == 0)
+        #expect(absent.contents(of: "/disk/a")?[0] == 5 && absent.contents(of: "/disk/a")?[2047] == 0)
 
         let part = CrashChoice(others: .whole, exceptions: [write.id: .sectors([1..<2])])
         let torn = bench.disk.killed(keeping: part)
-        #expect(torn.contents(of: "/work/a")?[1024] == 0 && torn.contents(of: "/work/a")?[1536] == 1)
+        #expect(torn.contents(of: "/disk/a")?[1024] == 0 && torn.contents(of: "/disk/a")?[1536] == 1)
     }
 
     @Test func afterAFailedSyncTheCacheShowsWhatTheDiskDoesNotHave() throws {
@@ -192,16 +192,16 @@ struct Bench {
         let file = try bench.durableFile("a", zeros)
         try file.put([1, 1, 1])
         bench.disk.faults.add(Fault(.synchronize, errno: EIO, on: .name("a")))
-        #expect(failure { try file.synchronize() } == FileError(.synchronize, path: "/work/a", errno: EIO))
+        #expect(failure { try file.synchronize() } == FileError(.synchronize, path: "/disk/a", errno: EIO))
         try file.synchronize()
         #expect(try file.bytes(3) == [1, 1, 1])
         #expect(try file.bytes(3, source: .device) == [0, 0, 0])
-        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/work/a")?.prefix(3) == [0, 0, 0])
+        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/disk/a")?.prefix(3) == [0, 0, 0])
         // What is written and synced after that is durable, and nothing else.
         try file.put([2], at: 3)
         try file.synchronize()
         #expect(try file.bytes(4) == [1, 1, 1, 2])
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a")?.prefix(4) == [0, 0, 0, 2])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a")?.prefix(4) == [0, 0, 0, 2])
     }
 
     @Test func aReadFromTheDeviceSeesWhatIsPendingAndMakesNothingDurable() throws {
@@ -209,7 +209,7 @@ struct Bench {
         let file = try bench.durableFile("a", zeros)
         try file.put([1])
         #expect(try file.bytes(1, source: .device) == [1])
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a")?[0] == 0)
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a")?[0] == 0)
     }
 
     @Test func aFailedDirectorySyncLosesTheNames() throws {
@@ -219,7 +219,7 @@ struct Bench {
         #expect(failure { try bench.directory.synchronize() }?.operation == .synchronizeDirectory)
         try bench.directory.synchronize()
         #expect(try bench.directory.list() == ["a"])
-        #expect(bench.disk.crashed(keeping: .everything).names(in: "/work") == [])
+        #expect(bench.disk.crashed(keeping: .everything).names(in: "/disk") == [])
     }
 
     @Test func aDiskThatLiesLosesWhatItAcknowledged() throws {
@@ -231,9 +231,9 @@ struct Bench {
         try file.synchronize()
         try bench.directory.synchronize()
         #expect(outcomes.all == [nil])
-        #expect(bench.disk.contents(of: "/work/a") == pattern(512))
-        #expect(bench.disk.crashed(keeping: .nothing).names(in: "/work") == [])
-        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/work/a") == pattern(512))
+        #expect(bench.disk.contents(of: "/disk/a") == pattern(512))
+        #expect(bench.disk.crashed(keeping: .nothing).names(in: "/disk") == [])
+        #expect(bench.disk.crashed(keeping: .everything).contents(of: "/disk/a") == pattern(512))
     }
 
     @Test func makeDirectoryRepairsTheNameThatAKilledCallLeftInDoubt() throws {

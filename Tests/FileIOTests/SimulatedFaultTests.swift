@@ -18,7 +18,7 @@ import Testing
         bench.disk.faults.add(Fault(.create, errno: EMFILE, on: .prefix("tmp"), count: Fault.forever))
         for _ in 0..<3 {
             let error = failure { _ = try bench.directory.create("tmp-1", method: .synced) }
-            #expect(error == FileError(.create, path: "/work/tmp-1", errno: EMFILE))
+            #expect(error == FileError(.create, path: "/disk/tmp-1", errno: EMFILE))
         }
         bench.disk.faults.removeAll()
         _ = try bench.directory.create("tmp-1", method: .synced)
@@ -43,9 +43,9 @@ import Testing
         let outcomes = Outcomes()
         bench.submit(file, [UInt8](repeating: 1, count: 1024), at: 0, outcomes)
         bench.runtime.runUntilIdle()
-        #expect(outcomes.all == [FileError(.write, path: "/work/a", errno: EIO)])
+        #expect(outcomes.all == [FileError(.write, path: "/disk/a", errno: EIO)])
         for disk in [bench.disk.crashed(keeping: .nothing), bench.disk.crashed(keeping: .everything)] {
-            #expect(disk.contents(of: "/work/a")?.count { $0 == 1 } == written)
+            #expect(disk.contents(of: "/disk/a")?.count { $0 == 1 } == written)
         }
         #expect(try file.bytes(4096).count { $0 == 1 } == written)
     }
@@ -60,7 +60,7 @@ import Testing
             try file.synchronize()
             #expect(try file.bytes(512).allSatisfy { $0 == 1 })
             #expect(try file.bytes(512, source: .device).allSatisfy { $0 == 0 })
-            #expect(bench.disk.crashed(keeping: .everything).contents(of: "/work/a")?.allSatisfy { $0 == 0 } == true)
+            #expect(bench.disk.crashed(keeping: .everything).contents(of: "/disk/a")?.allSatisfy { $0 == 0 } == true)
         }
     }
 
@@ -73,7 +73,7 @@ import Testing
         try file.truncate(to: 1 << 20)
         try file.truncate(to: 0)
         let refused = failure { try file.prewrite(0..<16_385) }
-        #expect(refused == FileError(.prewrite, path: "/work/a", errno: ENOSPC) && refused?.reason == .noSpace)
+        #expect(refused == FileError(.prewrite, path: "/disk/a", errno: ENOSPC) && refused?.reason == .noSpace)
         #expect(try file.status().size == 0)
         try file.prewrite(0..<12_288)
         // What fits of a write is written, as by the kernel.
@@ -82,7 +82,7 @@ import Testing
         #expect(bench.disk.allocatedBytes() == 2 * 4096 + 16_384)
         try file.put(pattern(16_384))
         #expect(failure { _ = try bench.directory.create("b", method: .synced) }?.errno == ENOSPC)
-        #expect(failure { try bench.fileSystem.makeDirectory(at: "/work/c") }?.errno == ENOSPC)
+        #expect(failure { try bench.fileSystem.makeDirectory(at: "/disk/c") }?.errno == ENOSPC)
         let outcomes = Outcomes()
         bench.submit(file, [1], at: 16_384, outcomes)
         bench.runtime.runUntilIdle()
@@ -138,16 +138,16 @@ import Testing
         try bench.directory.synchronize()
         try file.close()
         let expected = [
-            "create /work/a", "write /work/a 0..<2", "submit /work/a 2..<3", "complete /work/a 2..<3",
-            "synchronize /work/a", "synchronizeDirectory /work", "close /work/a",
+            "create /disk/a", "write /disk/a 0..<2", "submit /disk/a 2..<3", "complete /disk/a 2..<3",
+            "synchronize /disk/a", "synchronizeDirectory /disk", "close /disk/a",
         ]
         #expect(shown == expected.enumerated().map { "\(first + $0.offset) \($0.element)" })
         let contents: [[UInt8]?] = [nil, [], [1, 2], [1, 2], [1, 2, 3], [1, 2, 3], [1, 2, 3]]
-        #expect(states.map { $0.contents(of: "/work/a") } == contents)
+        #expect(states.map { $0.contents(of: "/disk/a") } == contents)
         #expect(disk.operationCount == first + 7)
         disk.options.countsReads = true
         _ = try? bench.directory.list()
-        #expect(shown.last == "\(first + 7) list /work")
+        #expect(shown.last == "\(first + 7) list /disk")
     }
 
     @Test func aHaltedDiskDoesNothingAnyMore() throws {
@@ -168,7 +168,7 @@ import Testing
     @Test func locksBelongToAProcessAndEndWithIt() throws {
         let bench = try Bench()
         let second = SimulatedFileSystem(disk: bench.disk, runtime: bench.runtime)
-        let directory = try second.openDirectory(at: "/work")
+        let directory = try second.openDirectory(at: "/disk")
         #expect(try bench.directory.tryLock())
         #expect(try !directory.tryLock())
         let (file, outcomes) = (try bench.durableFile("a", [0]), Outcomes())
@@ -178,8 +178,8 @@ import Testing
         #expect(failure { try file.put([2]) }?.errno == EIO)
         bench.runtime.runUntilIdle()
         #expect(outcomes.count == 0)
-        #expect(bench.disk.contents(of: "/work/a") == [1])
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == [0])
-        #expect(try bench.disk.killed().names(in: "/work") == directory.list())
+        #expect(bench.disk.contents(of: "/disk/a") == [1])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == [0])
+        #expect(try bench.disk.killed().names(in: "/disk") == directory.list())
     }
 }

@@ -86,7 +86,7 @@ import Testing
         let (file, outcomes) = (try bench.durableFile("a", []), Outcomes())
         bench.submit(file, [1, 2], at: 0, outcomes)
         #expect(outcomes.all == [nil] && !bench.runtime.hasWork)
-        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/work/a") == [1, 2])
+        #expect(bench.disk.crashed(keeping: .nothing).contents(of: "/disk/a") == [1, 2])
     }
 
     @Test func theWallClockJumpsAndTheOtherDoesNot() {

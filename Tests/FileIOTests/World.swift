@@ -26,7 +26,7 @@ final class World {
             runtime = SystemRuntime()
             (disk, simulated) = (nil, nil)
         case .simulated:
-            root = "/work"
+            root = "/disk"
             let (disk, runtime) = (SimulatedDisk(), SimulatedRuntime(seed: 1))
             fileSystem = SimulatedFileSystem(disk: disk, runtime: runtime)
             try fileSystem.makeDirectory(at: root)
