@@ -130,5 +130,12 @@ final class ActiveSegment: @unchecked Sendable {
         cursor + UInt64(bytes + blockBytes) <= segmentBytes
     }
 
+    /// As a segment table lists it while it holds nothing.
+    func entry(baseSequence: EventSequence) -> SegmentEntry {
+        SegmentEntry(
+            number: number, salt: life.salt, baseSequence: baseSequence, endOffset: 0,
+            segmentBytes: UInt32(segmentBytes), kind: kind, holdsEvents: false)
+    }
+
     var isUnused: Bool { cursor == UInt64(SpaceBudget.identityBytes) }
 }

@@ -44,7 +44,7 @@ extension Log {
 
     /// The close frame goes where there is room for it; it is not worth a new segment.
     private func appendClose() throws(LogError) {
-        let ticket = AppendTicket([LogState.payload(.close, [])], onlyIfItFits: true, completion: nil)
+        let ticket = AppendTicket([FramePayload.own(.close)], onlyIfItFits: true, completion: nil)
         lock.lock()
         guard let active = state.active, state.accepts(ticket, in: active) else { return lock.unlock() }
         state.pending.append(ticket)
@@ -96,7 +96,7 @@ extension Log {
                 idleTimerArmed = true
                 return (false, state.activity)
             }
-            if marks { submit(AppendTicket([LogState.payload(.mark, [])], onlyIfItFits: true) { _ in }) }
+            if marks { submit(AppendTicket([FramePayload.own(.mark)], onlyIfItFits: true) { _ in }) }
             if let again { armIdleTimer(again) }
         }
     }

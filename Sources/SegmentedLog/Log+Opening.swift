@@ -61,7 +61,7 @@ extension Log {
         // next opening; it must not keep the log from opening.
         for start in stride(from: 0, to: pendingLosses.count, by: 8) {
             let frames = pendingLosses[start..<min(start + 8, pendingLosses.count)].map { range in
-                LogState.payload(.loss, LogState.encoded { () throws(FormatError) in try range.record.encode() })
+                FramePayload.own(.loss) { () throws(FormatError) in try range.record.encode() }
             }
             do throws(LogError) { _ = try append(frames) } catch {
                 lock.withLock { lastBackgroundError = error }

@@ -33,7 +33,7 @@ extension Log {
             let durable = plan.durable
             return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, durable, completion) }
         }
-        let frame = LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() })
+        let frame = FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() }
         submit(
             AppendTicket([frame], retires: chosen) { [self] result in
                 switch result {

@@ -33,10 +33,10 @@ extension LogOpening {
                 segments: changed.entries(with: outcome.missing),
                 client: base.client)
             frames.append(
-                LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }))
+                FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() })
         }
         let record = openRecord(cut: outcome.tail, previous: outcome.highestEpoch, reason)
-        frames.append(LogState.payload(.open, LogState.encoded { () throws(FormatError) in try record.encode() }))
+        frames.append(FramePayload.own(.open) { () throws(FormatError) in try record.encode() })
         let group = GroupCommit(
             segment: segment, plan: GroupPlan(frames, blockBytes: budget.blockBytes),
             frames: frames, tickets: [], firstFrames: [], epoch: epoch.epoch, nonce: epoch.nonce,

@@ -154,8 +154,8 @@ struct LogOpening {
         stated: DurableThrough, carried: [FramePayload], reserve: Int?
     ) throws(LogError) -> (WriteMethod, (segment: ActiveSegment, group: GroupCommit)) {
         let first = [
-            LogState.payload(.snapshot, LogState.encoded { () throws(FormatError) in try snapshot.encode() }),
-            LogState.payload(.open, LogState.encoded { () throws(FormatError) in try record.encode() }),
+            FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() },
+            FramePayload.own(.open) { () throws(FormatError) in try record.encode() },
         ]
         for method in configuration.writeMethods {
             do throws(FileError) {

@@ -294,7 +294,7 @@ extension Log {
     /// now on the events in it are lost, whatever the disk should give later.
     public func record(_ range: DamagedRange) throws(LogError) {
         _ = try append([
-            LogState.payload(.loss, LogState.encoded { () throws(FormatError) in try range.record.encode() })
+            FramePayload.own(.loss) { () throws(FormatError) in try range.record.encode() }
         ])
         var report = RecoveryReport()
         SetAside(directory: directory, runtime: runtime, budget: budget)

@@ -244,10 +244,7 @@ struct LogState {
 
     private mutating func discard(_ segment: ActiveSegment) {
         prepared = nil
-        removable.append(
-            SegmentEntry(
-                number: segment.number, salt: segment.life.salt, baseSequence: nextSequence, endOffset: 0,
-                segmentBytes: UInt32(segment.segmentBytes), kind: segment.kind, holdsEvents: false))
+        removable.append(segment.entry(baseSequence: nextSequence))
     }
 
     // MARK: Groups
@@ -276,7 +273,7 @@ struct LogState {
         let segment = active!
         let record = SealRecord(nextSegment: next.number, nextSalt: next.life.salt)
         let group = place(
-            [Self.payload(.seal, Self.encoded { () throws(FormatError) in try record.encode() })], tickets: [],
+            [FramePayload.own(.seal) { () throws(FormatError) in try record.encode() }], tickets: [],
             firstFrames: [], in: segment, opensEpoch: false)
         table.update(segment.number) { $0.endOffset = segment.cursor }
         begin(next)
@@ -288,17 +285,14 @@ struct LogState {
         prepared = nil
         preparation = .idle
         active = segment
-        table.append(
-            SegmentEntry(
-                number: segment.number, salt: segment.life.salt, baseSequence: nextSequence, endOffset: 0,
-                segmentBytes: UInt32(segment.segmentBytes), kind: segment.kind, holdsEvents: false))
+        table.append(segment.entry(baseSequence: nextSequence))
     }
 
     /// The snapshot that begins a segment: the client's state as it gave it last, and the live segments.
     private mutating func firstFrame(of segment: ActiveSegment) -> FramePayload {
         let client = clientState ?? ClientCheckpoint(through: durable, bytes: [])
         clientState = nil
-        return Self.payload(.snapshot, Self.encoded { () throws(FormatError) in try snapshot(client).encode() })
+        return FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot(client).encode() }
     }
 
     /// The pointers as a snapshot states them. Segments being retired are still listed, until the snapshot that lets
@@ -438,7 +432,7 @@ struct LogState {
             place(
                 [
                     firstFrame(of: fresh),
-                    Self.payload(.open, Self.encoded { () throws(FormatError) in try record.encode() }),
+                    FramePayload.own(.open) { () throws(FormatError) in try record.encode() },
                 ], tickets: [], firstFrames: [],
                 in: fresh, opensEpoch: true))
     }
@@ -467,23 +461,6 @@ struct LogState {
     /// Room was made: making a segment may be tried again at once.
     mutating func roomWasMade() {
         if case .failed = preparation { preparation = .idle }
-    }
-
-    /// Records that the log makes itself are within the format's limits by construction.
-    static func encoded(_ encode: () throws(FormatError) -> [UInt8]) -> [UInt8] {
-        do throws(FormatError) {
-            return try encode()
-        } catch {
-            preconditionFailure("a record of the log's own cannot be encoded: \(error)")
-        }
-    }
-
-    static func payload(_ type: FrameType, _ raw: [UInt8]) -> FramePayload {
-        do throws(FormatError) {
-            return try FramePayload(type: type, raw: raw)
-        } catch {
-            preconditionFailure("a \(type) frame of the log's own cannot be made: \(error)")
-        }
     }
 }
 
