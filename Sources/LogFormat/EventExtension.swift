@@ -29,7 +29,7 @@ public enum EventExtension: Equatable, Sendable {
     }
 
     /// The length that a known tag's value must have.
-    fileprivate static func valueBytes(of tag: UInt16) -> Int? {
+    static func valueBytes(of tag: UInt16) -> Int? {
         switch tag {
         case EventExtensionLayout.eventTimeTag, EventExtensionLayout.expiryTag: 8
         case EventExtensionLayout.priorityTag: 1
@@ -72,21 +72,28 @@ public enum EventExtension: Equatable, Sendable {
         }
     }
 
-    fileprivate init(from bytes: RawSpan, _ cursor: inout ReadCursor) throws(FormatError) {
-        let base = try cursor.skip(EventExtensionLayout.byteCount)
-        let tag = bytes.load(EventExtensionLayout.tag, at: base)
-        let length = Int(bytes.load(EventExtensionLayout.length, at: base))
-        guard length == Self.valueBytes(of: tag) ?? length else {
-            throw .outOfRange(.event, EventExtensionLayout.length, at: base)
+    /// The entries of a block that was validated; `range` is what follows its length.
+    static func decoded(_ bytes: RawSpan, _ range: Range<Int>) -> [EventExtension] {
+        var entries: [EventExtension] = []
+        var next = range.lowerBound
+        while next < range.upperBound {
+            let value = next + EventExtensionLayout.byteCount
+            let end = value + Int(bytes.load(EventExtensionLayout.length, at: next))
+            entries.append(EventExtension(bytes.load(EventExtensionLayout.tag, at: next), bytes, value..<end))
+            next = end
         }
+        return entries
+    }
+
+    private init(_ tag: UInt16, _ bytes: RawSpan, _ value: Range<Int>) {
         switch tag {
-        case EventExtensionLayout.eventTimeTag: self = .eventTime(try cursor.integer(bytes))
-        case EventExtensionLayout.expiryTag: self = .expiry(try cursor.integer(bytes))
-        case EventExtensionLayout.priorityTag: self = .priority(try cursor.integer(bytes))
+        case EventExtensionLayout.eventTimeTag: self = .eventTime(bytes.loadInteger(at: value.lowerBound))
+        case EventExtensionLayout.expiryTag: self = .expiry(bytes.loadInteger(at: value.lowerBound))
+        case EventExtensionLayout.priorityTag: self = .priority(bytes.loadInteger(at: value.lowerBound))
         case EventExtensionLayout.traceIDTag:
-            let high: UInt64 = try cursor.integer(bytes)
-            self = .traceID(high: high, low: try cursor.integer(bytes))
-        default: self = .unknown(tag: tag, bytes: try cursor.array(length, bytes))
+            self = .traceID(
+                high: bytes.loadInteger(at: value.lowerBound), low: bytes.loadInteger(at: value.lowerBound + 8))
+        default: self = .unknown(tag: tag, bytes: bytes.copy(value))
         }
     }
 }
@@ -96,28 +103,5 @@ extension WriteCursor {
     mutating func extensions(_ extensions: [EventExtension], _ bytes: inout MutableRawSpan) {
         integer(UInt32(EventExtension.encodedBytes(extensions)), &bytes)
         for entry in extensions { entry.encode(into: &bytes, &self) }
-    }
-}
-
-extension ReadCursor {
-    /// A block that is there: it has at least one entry, and its tags ascend from 1.
-    mutating func extensions(_ bytes: RawSpan) throws(FormatError) -> [EventExtension] {
-        let start = position
-        let length = Int(try integer(bytes, as: UInt32.self))
-        guard length != 0, length <= FormatConstants.maximumExtensionBytes else {
-            throw FormatError(.event, .outOfRange(.extensionBytes), at: start)
-        }
-        let first = try skip(length)
-        var block = ReadCursor(.event, from: first, to: first + length)
-        var extensions: [EventExtension] = []
-        while block.remaining > 0 {
-            let place = block.position
-            let entry = try EventExtension(from: bytes, &block)
-            guard entry.tag > extensions.last?.tag ?? 0 else {
-                throw FormatError(.event, .outOfOrder(.extensionTag), at: place)
-            }
-            extensions.append(entry)
-        }
-        return extensions
     }
 }

@@ -8,7 +8,7 @@ struct NameSet {
     /// False when the name is already in it.
     mutating func insert(_ name: String) -> Bool {
         if names.count < Self.few {
-            guard !names.contains(where: { $0.utf8.elementsEqual(name.utf8) }) else { return false }
+            guard !names.contains(where: { $0 == name && $0.utf8.elementsEqual(name.utf8) }) else { return false }
             names.append(name)
             return true
         }

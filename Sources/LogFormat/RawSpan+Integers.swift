@@ -1,6 +1,6 @@
-// The only file of the module that reads and writes integers, and the only one besides `Checksum` and `LZ4` that is
-// allowed to say `unsafe`. Everything is little-endian and may be unaligned. Callers check bounds and report errors
-// before they come here; a caller that did not would trap here, not read past the end.
+// The only file of the module that reads and writes integers, and the only one besides `RawSpan+Text`, `Checksum` and
+// `LZ4` that is allowed to say `unsafe`. Everything is little-endian and may be unaligned. Callers check bounds and report
+// errors before they come here; a caller that did not would trap here, not read past the end.
 
 extension RawSpan {
     /// The integer of `field` in the structure that begins at `base`.
@@ -100,9 +100,28 @@ extension [UInt8] {
     /// `count` bytes, zero but for what `fill` writes.
     static func filled(_ count: Int, _ fill: (inout MutableRawSpan) -> Void) -> [UInt8] {
         var array = [UInt8](repeating: 0, count: count)
-        var span = array.mutableSpan
-        var bytes = unsafe span.mutableBytes
-        fill(&bytes)
+        array.withMutableBytes(fill)
         return array
+    }
+
+    /// Appends `count` bytes, each of which `fill` must write: they come as whatever stood there. Room that must be made
+    /// grows geometrically, and is made for `spare` more bytes.
+    @inline(__always)
+    mutating func append(_ count: Int, spare: Int = 0, _ fill: (inout MutableRawSpan) -> Void) {
+        append(addingCapacity: count + spare) { (output: inout OutputSpan<UInt8>) in
+            unsafe output.withUnsafeMutableBufferPointer { room, initializedCount in
+                var bytes = unsafe MutableRawSpan(
+                    _unsafeBytes: .init(UnsafeMutableBufferPointer(rebasing: room[..<count])))
+                fill(&bytes)
+                initializedCount = count
+            }
+        }
+    }
+
+    /// Lets `change` write into the bytes that are there.
+    mutating func withMutableBytes(_ change: (inout MutableRawSpan) -> Void) {
+        var span = mutableSpan
+        var bytes = unsafe span.mutableBytes
+        change(&bytes)
     }
 }

@@ -40,10 +40,11 @@ struct ReadCursor {
     }
 
     mutating func text(_ count: Int, _ field: FormatField, _ bytes: RawSpan) throws(FormatError) -> String {
-        guard let text = String(validating: try array(count, bytes), as: UTF8.self) else {
-            throw FormatError(structure, .notUTF8(field), at: position - count)
+        let start = try skip(count)
+        guard bytes.isUTF8(start..<start + count) else {
+            throw FormatError(structure, .notUTF8(field), at: start)
         }
-        return text
+        return bytes.text(start..<start + count)
     }
 
     mutating func zeros(_ count: Int, _ bytes: RawSpan) throws(FormatError) {

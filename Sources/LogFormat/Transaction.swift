@@ -30,10 +30,7 @@ public struct Transaction: Equatable, Sendable {
 
     /// How long its encoding is: a multiple of 8.
     public var encodedBytes: Int {
-        var total = TransactionLayout.byteCount + group.utf8.count + ranges.count * RangeLayout.byteCount
-        for bookmark in bookmarks { total += bookmark.encodedBytes }
-        for event in events { total += event.encodedBytes }
-        return FormatConstants.aligned(total)
+        FormatConstants.aligned(events.reduce(head.encodedBytes) { $0 + $1.encodedBytes })
     }
 
     /// The bytes for a frame of that type. Throws when a field is out of its range or does not belong there, and when the
@@ -53,109 +50,35 @@ public struct Transaction: Equatable, Sendable {
         try cursor.finish()
     }
 
+    /// What stands before the events.
+    private var head: TransactionHead {
+        TransactionHead(
+            id: id, producer: producer, producerSequence: producerSequence, group: group, ranges: ranges,
+            bookmarks: bookmarks, eventCount: events.count)
+    }
+
     func check(for type: FrameType) throws(FormatError) {
-        typealias Layout = TransactionLayout
-        let allowed = Allowed(type)
-        guard type.holdsTransactions else { throw FormatError(.transaction, .mismatch(.type), at: 0) }
-        guard producer != .none || producerSequence == 0 else {
-            throw .outOfRange(.transaction, Layout.producerSequence, at: 0)
-        }
-        try FormatError.checkName(group, in: allowed.nameBytes, .transaction)
-        try SequenceRange.check(ranges, in: allowed.ranges, .transaction)
-        guard allowed.bookmarks.contains(bookmarks.count) else {
-            throw .outOfRange(.transaction, Layout.bookmarkCount, at: 0)
-        }
-        guard allowed.events.contains(events.count) else {
-            throw .outOfRange(.transaction, Layout.eventCount, at: 0)
-        }
-        try Bookmark.check(bookmarks)
+        try head.check(for: type)
         for event in events { try event.check() }
         guard encodedBytes <= FormatConstants.maximumTransactionBytes else {
-            throw .outOfRange(.transaction, Layout.transactionBytes, at: 0)
+            throw .outOfRange(.transaction, TransactionLayout.transactionBytes, at: 0)
         }
     }
 
     func encode(into bytes: inout MutableRawSpan, _ cursor: inout WriteCursor) {
-        typealias Layout = TransactionLayout
-        let base = cursor.skip(Layout.byteCount)
-        bytes.store(UInt32(events.count), Layout.eventCount, at: base)
-        bytes.store(id, Layout.transactionID, at: base)
-        bytes.store(producer.stored, Layout.producerID, at: base)
-        bytes.store(producerSequence, Layout.producerSequence, at: base)
-        bytes.store(UInt16(bookmarks.count), Layout.bookmarkCount, at: base)
-        bytes.store(UInt16(group.utf8.count), Layout.groupNameBytes, at: base)
-        bytes.store(UInt32(ranges.count), Layout.rangeCount, at: base)
-        cursor.text(group, &bytes)
-        cursor.ranges(ranges, &bytes)
-        for bookmark in bookmarks { bookmark.encode(into: &bytes, &cursor) }
+        let base = cursor.position
+        head.encode(transactionBytes: encodedBytes, into: &bytes, &cursor)
         for event in events { event.encode(into: &bytes, &cursor) }
         cursor.align(from: base)
-        bytes.store(UInt32(cursor.position - base), Layout.transactionBytes, at: base)
     }
 
     init(from bytes: RawSpan, _ batch: inout ReadCursor, type: FrameType) throws(FormatError) {
-        typealias Layout = TransactionLayout
-        guard type.holdsTransactions else { throw FormatError(.transaction, .mismatch(.type), at: batch.position) }
-        let base = batch.position
-        guard batch.remaining >= Layout.byteCount else { throw FormatError(.transaction, .tooShort, at: base) }
-        let length = Int(bytes.load(Layout.transactionBytes, at: base))
-        guard length >= Layout.byteCount, length % FormatConstants.alignment == 0,
-            length <= FormatConstants.maximumTransactionBytes
-        else { throw .outOfRange(.transaction, Layout.transactionBytes, at: base) }
-        _ = try batch.skip(length)
-
-        var cursor = ReadCursor(.transaction, from: base + Layout.byteCount, to: base + length)
-        id = bytes.load(Layout.transactionID, at: base)
-        producer = ProducerID(bytes.load(Layout.producerID, at: base))
-        producerSequence = bytes.load(Layout.producerSequence, at: base)
-        guard producer != .none || producerSequence == 0 else {
-            throw .outOfRange(.transaction, Layout.producerSequence, at: base)
-        }
-        let allowed = Allowed(type)
-        let rangeCount = Int(bytes.load(Layout.rangeCount, at: base))
-        guard allowed.ranges.contains(rangeCount) else {
-            throw .outOfRange(.transaction, Layout.rangeCount, at: base)
-        }
-        let bookmarkCount = Int(bytes.load(Layout.bookmarkCount, at: base))
-        guard allowed.bookmarks.contains(bookmarkCount) else {
-            throw .outOfRange(.transaction, Layout.bookmarkCount, at: base)
-        }
-        let eventCount = Int(bytes.load(Layout.eventCount, at: base))
-        guard allowed.events.contains(eventCount) else {
-            throw .outOfRange(.transaction, Layout.eventCount, at: base)
-        }
-        let nameBytes = try cursor.nameBytes(
-            bytes.load(Layout.groupNameBytes, at: base), in: allowed.nameBytes,
-            at: base + Layout.groupNameBytes.offset)
-        group = try cursor.text(nameBytes, .groupName, bytes)
-        ranges = try cursor.ranges(rangeCount, bytes)
-        bookmarks = try cursor.bookmarks(bookmarkCount, bytes)
-        try cursor.check(eventCount, .eventCount, in: allowed.events, eachAtLeast: EventLayout.byteCount)
-        events = []
-        events.reserveCapacity(eventCount)
-        for _ in 0..<eventCount { events.append(try Event(from: bytes, &cursor)) }
-        try cursor.zerosToAlignment(from: base, bytes)
-        try cursor.finish()
-    }
-}
-
-/// What a transaction may hold in a frame of each type.
-private struct Allowed {
-    var nameBytes = 0...0
-    var ranges = 0...0
-    var bookmarks = 0...FormatConstants.maximumBookmarks
-    var events = 0...0
-
-    init(_ type: FrameType) {
-        switch type {
-        case .put:
-            events = 1...FormatConstants.maximumTransactionBytes / EventLayout.byteCount
-        case .takeCommit:
-            nameBytes = FormatConstants.nameBytes
-            ranges = 1...FormatConstants.maximumRangesInTransaction
-        default:
-            nameBytes = 0...FormatConstants.maximumNameBytes
-            bookmarks = 1...FormatConstants.maximumBookmarks
-        }
+        var (head, cursor) = try batch.transaction(type, bytes)
+        self.init(
+            id: head.id, producer: head.producer, producerSequence: head.producerSequence, group: head.group,
+            ranges: head.ranges, bookmarks: head.bookmarks)
+        events.reserveCapacity(head.eventCount)
+        for _ in 0..<head.eventCount { events.append(try Event(from: bytes, &cursor)) }
+        try cursor.finishTransaction(bytes)
     }
 }

@@ -41,10 +41,7 @@ public struct TransactionBatch: Equatable, Sendable {
     public init(
         decoding bytes: RawSpan, type: FrameType, eventCount: UInt32, transactionCount: UInt32
     ) throws(FormatError) {
-        guard type.holdsTransactions else { throw FormatError(.transaction, .mismatch(.type), at: 0) }
-        var cursor = ReadCursor(.transaction, bytes)
-        try cursor.check(
-            Int(transactionCount), .transactionCount, in: 1...Int(UInt32.max), eachAtLeast: TransactionLayout.byteCount)
+        var cursor = try ReadCursor(transactions: transactionCount, of: type, in: bytes)
         self.type = type
         transactions = []
         transactions.reserveCapacity(Int(transactionCount))

@@ -22,7 +22,7 @@ struct WriteCursor {
     }
 
     mutating func text(_ text: String, _ bytes: inout MutableRawSpan) {
-        array([UInt8](text.utf8), &bytes)
+        bytes.store(text, at: skip(text.utf8.count))
     }
 
     /// Steps to a multiple of 8, counted from `start`.

@@ -9,6 +9,8 @@ public struct AppendReceipt: Sendable, Equatable {
     public var lsn: LSN
     /// Everything before this is durable, this append included.
     public var durableThrough: DurableThrough
+    /// What its frames say of when they were written: wall-clock nanoseconds since 1970.
+    public var commitTime: UInt64
 }
 
 /// An append on its way: its frames, and in the end its answer. Used by one waiting thread, or none, and by the log
@@ -25,6 +27,9 @@ final class AppendTicket: @unchecked Sendable {
     var isRetirement: Bool { !retires.isEmpty }
     /// The segments that it lets go: no later snapshot lists them.
     let retires: Set<SegmentNumber>
+    /// What was claimed for it, as long as it is: from its placing or its refusal on 0. Guarded by the log's lock.
+    var claim: Int
+    var isClaimed: Bool { claim > 0 }
     /// Called with the answer, with no lock held; nil when a thread waits on `cell`.
     let completion: (@Sendable (Result<AppendReceipt, LogError>) -> Void)?
     let cell: WaitCell?
@@ -37,10 +42,12 @@ final class AppendTicket: @unchecked Sendable {
     static let lead: UInt32 = 2
 
     init(
-        _ frames: [FramePayload], onlyIfItFits: Bool = false, retires: Set<SegmentNumber> = [],
+        _ frames: [FramePayload], releasing claim: Int = 0, onlyIfItFits: Bool = false,
+        retires: Set<SegmentNumber> = [],
         completion: (@Sendable (Result<AppendReceipt, LogError>) -> Void)?
     ) {
         self.frames = frames
+        self.claim = claim
         self.onlyIfItFits = onlyIfItFits
         self.retires = retires
         self.completion = completion

@@ -16,6 +16,8 @@ struct CheckpointFile {
         var newest: CheckpointSlot? { valid.max { $0.generation < $1.generation } }
     }
 
+    private static let firstBytes = 64 << 10
+
     /// Reads what is there. Never fails: what cannot be read is a remark.
     static func read(in directory: any StorageDirectory) -> Slots {
         var slots = Slots()
@@ -36,10 +38,17 @@ struct CheckpointFile {
         for index in 0..<2 where slots.slotBytes >= 4096 {
             let buffer = AlignedBuffer(byteCount: slots.slotBytes)
             do throws(FileError) {
-                // From the device: a slot whose sync failed must not be believed because the page cache shows it.
-                let count = try file.read(
-                    into: buffer, at: 0, count: slots.slotBytes, from: UInt64(index * slots.slotBytes),
-                    source: .device)
+                // From the device: a slot whose sync failed must not be believed because the page cache shows it. Its beginning
+                // first, which is enough for a thousand segments and says whether there is more.
+                let place = UInt64(index * slots.slotBytes)
+                let first = min(slots.slotBytes, Self.firstBytes)
+                var count = try file.read(into: buffer, at: 0, count: first, from: place, source: .device)
+                let wanted = min(CheckpointSlot.encodedBytes(statedBy: buffer.bytes), slots.slotBytes)
+                if count == first, wanted > first {
+                    count += try file.read(
+                        into: buffer, at: first, count: SpaceBudget.roundUp(wanted, to: SpaceBudget.pageBytes) - first,
+                        from: place + UInt64(first), source: .device)
+                }
                 do throws(FormatError) {
                     slots.valid.append(try Self.decode(buffer.bytes.extracting(0..<count), slot: index))
                 } catch {
@@ -62,7 +71,7 @@ struct CheckpointFile {
         return value
     }
 
-    /// The bytes of a slot, padded with zeros to its size.
+    /// The bytes of a slot, padded with zeros to a page.
     static func encode(_ slot: CheckpointSlot, slotBytes: Int) throws(LogError) -> AlignedBuffer {
         let bytes: [UInt8]
         do throws(FormatError) {
@@ -76,8 +85,17 @@ struct CheckpointFile {
                 "the snapshot takes \(bytes.count) bytes, a checkpoint slot has \(slotBytes); "
                     + "raise snapshotLimitBytes or hold less state")
         }
-        let buffer = AlignedBuffer(byteCount: slotBytes)
+        let buffer = AlignedBuffer(byteCount: SpaceBudget.roundUp(bytes.count, to: SpaceBudget.pageBytes))
         buffer.copy(from: bytes, at: 0)
         return buffer
+    }
+}
+
+extension CheckpointSlot {
+    /// How long a slot is, as its header says; not believed, only read for.
+    static func encodedBytes(statedBy bytes: RawSpan) -> Int {
+        var length = 0
+        for index in 0..<4 { length |= Int(bytes.byte(at: 72 + index)) << (8 * index) }
+        return headerBytes + length
     }
 }

@@ -4,6 +4,7 @@ internal import LogFormat
 enum FileNames {
     static let checkpoint = "checkpoint"
     static let pid = "pid"
+    static let settings = "settings"
     static let temporarySuffix = ".tmp"
 
     enum Kind: Equatable {
@@ -12,6 +13,7 @@ enum FileNames {
         case reserve(Int)
         case checkpoint
         case pid
+        case settings
         case setAside
         case foreign
     }
@@ -23,10 +25,19 @@ enum FileNames {
         "aside-" + hex16(lsn.segment.rawValue) + "-" + String(lsn.offset, radix: 16)
     }
 
+    /// Where a set-aside copy was taken from; the beginning of everything for a name that does not say.
+    static func setAsidePlace(_ name: String) -> LSN {
+        let parts = name.split(separator: "-")
+        guard parts.count == 3, let segment = UInt64(parts[1], radix: 16), let offset = UInt64(parts[2], radix: 16)
+        else { return LSN(segment: SegmentNumber(0), offset: 0) }
+        return LSN(segment: SegmentNumber(segment), offset: offset)
+    }
+
     static func kind(of name: String) -> Kind {
         switch name {
         case checkpoint: return .checkpoint
         case pid: return .pid
+        case settings: return .settings
         case "reserve-0": return .reserve(0)
         case "reserve-1": return .reserve(1)
         default: break

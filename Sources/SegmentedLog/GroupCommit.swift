@@ -25,6 +25,8 @@ final class GroupCommit: @unchecked Sendable {
 
     /// Guarded by the log's lock.
     var outcome: Outcome?
+    /// Set when it is put together, before it is written.
+    private(set) var commitTime: UInt64 = 0
 
     init(
         segment: ActiveSegment, plan: GroupPlan, frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int],
@@ -73,6 +75,7 @@ final class GroupCommit: @unchecked Sendable {
 
     /// Writes headers, payloads and padding into `buffer`. Copies each payload once; computes the header checksums.
     func assemble(into buffer: AlignedBuffer, commitTime: UInt64) {
+        self.commitTime = commitTime
         buffer.withMutableBytes { (bytes: inout MutableRawSpan) in
             for (index, frame) in frames.enumerated() {
                 let place = plan.offsets[index]
@@ -99,7 +102,7 @@ final class GroupCommit: @unchecked Sendable {
         return AppendReceipt(
             sequences: lower..<upper,
             lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.offsets[first])),
-            durableThrough: end)
+            durableThrough: end, commitTime: commitTime)
     }
 }
 

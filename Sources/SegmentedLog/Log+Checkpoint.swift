@@ -3,16 +3,17 @@ internal import LogFormat
 
 extension Log {
     /// Writes a checkpoint slot now: the client's state and the live segments. Saves time at the next opening; nothing
-    /// else depends on it. Blocks for one write and one sync; appends go on meanwhile.
+    /// else depends on it. Blocks for one write and one sync (under a weaker durability also for a sync of the log, whose
+    /// end the state must not be ahead of); appends go on meanwhile.
     public func checkpoint() throws(LogError) {
-        let client = clientSource?()
-        let (snapshot, durable) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
-            let client = state.furthest(client ?? ClientCheckpoint(through: state.durable, bytes: []))
+        let client = try syncedClient()
+        let (snapshot, synced) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
+            let client = state.furthest(client)
             if let error = snapshotError(client) { throw error }
             state.bytesSinceCheckpoint = 0
-            return (state.snapshot(client), state.durable)
+            return (state.snapshot(client), state.synced)
         }
-        try writeCheckpoint(snapshot, durable: durable)
+        try writeCheckpoint(snapshot, durable: synced)
     }
 
     func checkpointInBackground() {
@@ -21,7 +22,7 @@ extension Log {
         lock.withLock {
             checkpointing = false
             backgroundCount -= 1
-            if let failure { lastBackgroundError = failure }
+            backgroundFailures[.checkpoint] = failure
         }
         wakeClosers()
     }
@@ -33,15 +34,17 @@ extension Log {
             let slot = CheckpointSlot(
                 slot: nextSlot, logUUID: logUUID, generation: checkpointGeneration + 1, durableThrough: durable,
                 time: time, snapshot: snapshot)
-            let buffer = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
+            let encoded = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
             do throws(FileError) {
                 do throws(FileError) {
-                    try CheckpointFile.overwrite(slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes)
+                    try CheckpointFile.overwrite(slot.slot, with: encoded, in: directory, slotBytes: budget.slotBytes)
+                    count(written: UInt64(encoded.byteCount))
                 } catch {
                     // Its bytes on disk are unknown now, and are not written again: a new file takes its place.
                     try CheckpointFile.replace(
-                        slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes,
+                        slot.slot, with: encoded, in: directory, slotBytes: budget.slotBytes,
                         temporary: FileNames.temporary(runtime.randomNonzero()))
+                    count(written: UInt64(2 * budget.slotBytes + encoded.byteCount))
                 }
             } catch {
                 throw .file(error, "the checkpoint cannot be written; the log itself is not affected")
@@ -53,27 +56,28 @@ extension Log {
 }
 
 extension CheckpointFile {
+    /// Writes no more than the slot's bytes; what an earlier, longer snapshot left behind them is of no meaning.
     static func overwrite(
-        _ slot: UInt32, with buffer: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int
+        _ slot: UInt32, with encoded: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int
     ) throws(FileError) {
         let file = try directory.open(FileNames.checkpoint, for: .writing(.writeThenSync))
         defer { try? file.close() }
         guard try file.status().size == UInt64(2 * slotBytes) else {
             throw FileError(.write, path: FileNames.checkpoint, errno: 0, reason: .unsupported)
         }
-        try file.write(buffer, count: slotBytes, at: UInt64(slot) * UInt64(slotBytes))
+        try file.write(encoded, count: encoded.byteCount, at: UInt64(slot) * UInt64(slotBytes))
         try file.synchronize()
     }
 
     /// A new file with one slot, allocated whole, under a spare name; then its name, atomically.
     static func replace(
-        _ slot: UInt32, with buffer: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int,
+        _ slot: UInt32, with encoded: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int,
         temporary: String
     ) throws(FileError) {
         let file = try directory.create(temporary, method: .writeThenSync)
         do throws(FileError) {
             try file.prewrite(0..<UInt64(2 * slotBytes))
-            try file.write(buffer, count: slotBytes, at: UInt64(slot) * UInt64(slotBytes))
+            try file.write(encoded, count: encoded.byteCount, at: UInt64(slot) * UInt64(slotBytes))
             try file.synchronize()
             try file.close()
             try directory.rename(temporary, to: FileNames.checkpoint)

@@ -22,6 +22,7 @@ extension Log {
                 // The checkpoint first, so that replay comes by the close frame and knows that nothing follows.
                 try checkpoint()
                 try appendClose()
+                try syncWritten()
             } catch {
                 failure = error
             }
@@ -89,6 +90,8 @@ extension Log {
     /// After a while without appends a mark states what is durable, so that nothing of it can be mistaken for a torn tail.
     func armIdleTimer(_ activity: UInt64) {
         runtime.schedule(after: configuration.idleMarkDelay) { [self] in
+            // Under a weaker durability nothing could be stated yet.
+            try? syncWritten()
             let (marks, again) = lock.withLock { () -> (Bool, UInt64?) in
                 idleTimerArmed = false
                 guard state.isIdle else { return (false, nil) }

@@ -9,8 +9,9 @@ extension Log {
     ///
     /// - Parameters:
     ///   - clientState: asked, with no lock held, whenever the client's pointers are to be written down. nil: there are none.
-    ///   - replay: gets every accepted frame from the newest snapshot's position on, in order, before this returns.
-    ///   - restored: gets the client's state of that snapshot, once, before the first frame.
+    ///   - restored: gets the client's state of the newest snapshot, once, before the first frame.
+    ///   - replay: gets every accepted frame from that snapshot's position on, in order, as it is judged: one at a time is in
+    ///     memory. When this call throws after all, the client forgets what both were given.
     /// - Throws: `notALog`, `inUse`, `newerVersion`, `configuration`, `damaged` (under `strict`, or when no identity is
     ///   left), `full` (no room for the segment that the new epoch needs), `fileOperation`.
     public static func open(
@@ -19,6 +20,8 @@ extension Log {
         restored: (ClientCheckpoint) throws(LogError) -> Void = { _ in },
         replay: (ReplayedFrame) throws(LogError) -> Void = { _ in }
     ) throws(LogError) -> Log {
+        // A configuration that cannot work makes no directory either. (With larger blocks it is looked at again.)
+        _ = try SpaceBudget(configuration, blockBytes: configuration.blockBytes ?? 512)
         let directory = try openDirectory(path, fileSystem, configuration)
         do throws(LogError) {
             let opening = try LogOpening(directory, runtime, configuration)
@@ -47,7 +50,11 @@ extension Log {
                     .inUse,
                     "the log is in use: another opening holds \(error.path); close it, or wait for its process to end")
             }
-            throw LogError(.notALog, "\(path) cannot be opened as a log's directory", fileError: error)
+            // What is wrong with the disk, or short for the moment, says nothing about the directory.
+            let isPassing = [.inputOutput, .noSpace, .outOfResources].contains(error.reason)
+            throw LogError(
+                isPassing ? .fileOperation : .notALog, "\(path) cannot be opened as a log's directory", fileError: error
+            )
         }
     }
 
@@ -64,14 +71,14 @@ extension Log {
                 FramePayload.own(.loss) { () throws(FormatError) in try range.record.encode() }
             }
             do throws(LogError) { _ = try append(frames) } catch {
-                lock.withLock { lastBackgroundError = error }
+                lock.withLock { backgroundFailures[.loss] = error }
                 break
             }
         }
         let unneeded = lock.withLock { state.retirableWithoutLeave() }
         if !unneeded.isEmpty {
             do throws(LogError) { try retire(unneeded) } catch {
-                lock.withLock { lastBackgroundError = error }
+                lock.withLock { backgroundFailures[.retirement] = error }
             }
         }
     }
@@ -90,19 +97,22 @@ extension Log {
                 throw .file(error, "segments that are not needed any more cannot be removed from \(path)")
             }
         } catch {
-            lastBackgroundError = error
+            backgroundFailures[.retirement] = error
         }
-        state.segmentBytesInUse = Self.segmentBytes(in: directory, state.table)
+        state.room.recount(Self.segmentBytes(in: directory, state.table))
     }
 
-    /// What the segment files take; a reserve in use counts as reserve.
+    /// What the segment files take; a reserve in use counts as reserve. Of those that are listed the table knows the size, so
+    /// that no call is made for each of them: only others are looked at.
     static func segmentBytes(in directory: any StorageDirectory, _ table: SegmentTable) -> UInt64 {
         var sum: UInt64 = 0
         for name in (try? directory.list()) ?? [] {
-            guard case .segment(let number) = FileNames.kind(of: name), table.entry(number)?.kind != .reserve,
-                let status = try? directory.status(of: name)
-            else { continue }
-            sum += max(status.size, status.allocatedBytes)
+            guard case .segment(let number) = FileNames.kind(of: name) else { continue }
+            if let entry = table.entry(number) {
+                if entry.kind == .regular { sum += UInt64(entry.segmentBytes) }
+            } else if let status = try? directory.status(of: name) {
+                sum += max(status.size, status.allocatedBytes)
+            }
         }
         return sum
     }

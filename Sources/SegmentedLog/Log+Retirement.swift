@@ -24,39 +24,61 @@ extension Log {
 
     /// As ``retire(_:)-(Array)``, without blocking. `completion` gets nil when all three steps are done.
     public func retire(_ numbers: [SegmentNumber], completion: @escaping @Sendable (LogError?) -> Void) {
-        let client = clientSource?()
-        let plan = lock.withLock { planRetirement(numbers, client) }
+        guard configuration.durability != .commit else { return beginRetirement(numbers, completion) }
+        // A sync comes first.
+        runtime.schedule(after: 0) { [self] in beginRetirement(numbers, completion) }
+    }
+
+    private static let retirementBackOff: UInt64 = 100_000_000
+
+    /// Segments without events, as was decided when a group had ended.
+    func retireUnneeded(_ numbers: [SegmentNumber]) {
+        guard configuration.durability != .commit else { return beginRetirement(numbers, wasToCome: true) { _ in } }
+        runtime.schedule(after: 0) { [self] in beginRetirement(numbers, wasToCome: true) { _ in } }
+    }
+
+    private func beginRetirement(
+        _ numbers: [SegmentNumber], wasToCome: Bool = false, _ completion: @escaping @Sendable (LogError?) -> Void
+    ) {
+        let client: ClientCheckpoint
+        do throws(LogError) {
+            client = try syncedClient()
+        } catch {
+            if wasToCome { lock.withLock { state.retirementsToCome -= 1 } }
+            return completion(error)
+        }
+        let plan = lock.withLock { () -> RetirementPlan in
+            if wasToCome { state.retirementsToCome -= 1 }
+            return planRetirement(numbers, client)
+        }
         guard let snapshot = plan.snapshot else { return completion(plan.failure) }
         let chosen = plan.chosen
         if chosen.isEmpty {
             // Only what an earlier attempt left behind: the log lets it go already.
-            let durable = plan.durable
-            return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, durable, completion) }
+            return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
         }
         let frame = FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() }
         submit(
             AppendTicket([frame], retires: chosen) { [self] result in
                 switch result {
                 case .failure(let error): endRetirement(chosen, error, completion)
-                case .success(let receipt):
-                    runtime.schedule(after: 0) { [self] in
-                        finishRetirement(chosen, snapshot, receipt.durableThrough, completion)
-                    }
+                case .success:
+                    runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
                 }
             })
     }
 
     private struct RetirementPlan {
         var chosen: Set<SegmentNumber> = []
-        var durable = DurableThrough.nothing
         /// nil when there is nothing to do.
         var snapshot: Snapshot?
         var failure: LogError?
     }
 
     /// Under the lock.
-    private func planRetirement(_ numbers: [SegmentNumber], _ client: ClientCheckpoint?) -> RetirementPlan {
-        let client = state.furthest(client ?? ClientCheckpoint(through: state.durable, bytes: []))
+    private func planRetirement(_ numbers: [SegmentNumber], _ client: ClientCheckpoint) -> RetirementPlan {
+        if let error = retirementObstacle { return RetirementPlan(failure: error) }
+        let client = state.furthest(client)
         let chosen = Set(numbers.filter { mayRetire($0, covered: client.through.lsn) })
         guard !chosen.isEmpty || !state.leaving.isEmpty else { return RetirementPlan() }
         if let error = snapshotError(client) { return RetirementPlan(failure: error) }
@@ -64,7 +86,22 @@ extension Log {
         state.retirementsUnderWay += 1
         backgroundCount += 1
         return RetirementPlan(
-            chosen: chosen, durable: state.durable, snapshot: state.snapshot(client, excluding: state.retiring))
+            chosen: chosen, snapshot: state.snapshot(client, excluding: state.retiring))
+    }
+
+    /// Under the lock. Between a failed write and the epoch that follows it no segment is active, and each that is listed
+    /// might be let go: a snapshot that lists none says nothing, and where it would go is not there yet.
+    private var retirementObstacle: LogError? {
+        switch state.phase {
+        case .running where state.active != nil: nil
+        case .readOnly(let error): error
+        case .closed: LogError(.closed, "the log is closed")
+        case .running, .latched, .reopening:
+            LogError(
+                .fileOperation,
+                "a write to \(path) failed, and the log is about to go on in a fresh segment; segments can be let go then"
+            )
+        }
     }
 
     /// Under the lock.
@@ -76,11 +113,12 @@ extension Log {
     }
 
     private func finishRetirement(
-        _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ durable: DurableThrough,
-        _ completion: @escaping @Sendable (LogError?) -> Void
+        _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
         do throws(LogError) {
-            try writeCheckpoint(snapshot, durable: durable)
+            // The snapshot in the log first: it is one of the two places.
+            try syncWritten()
+            try writeCheckpoint(snapshot, durable: lock.withLock { state.synced })
         } catch {
             return endRetirement(chosen, error, completion)
         }
@@ -91,7 +129,7 @@ extension Log {
             state.leaving.removeAll { !live.contains($0.number) }
             return entries
         }
-        SegmentRemoval(self, entries, mayRecycle: true) { [self] error in
+        SegmentRemoval(self, entries, .retired) { [self] error in
             lock.withLock {
                 state.retiring.subtract(chosen)
                 state.retirementsUnderWay -= 1
@@ -103,11 +141,13 @@ extension Log {
     private func endRetirement(
         _ chosen: Set<SegmentNumber>, _ error: LogError, _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
+        let now = runtime.monotonicClock()
         lock.withLock {
             state.retiring.subtract(chosen)
             state.retirementsUnderWay -= 1
+            state.retirementRetryAt = now + Self.retirementBackOff
             backgroundCount -= 1
-            lastBackgroundError = error
+            backgroundFailures[.retirement] = error
         }
         completion(error)
         schedulePump()

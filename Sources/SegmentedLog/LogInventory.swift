@@ -9,6 +9,7 @@ struct LogInventory {
     var setAside: [String] = []
     var foreign: [String] = []
     var hasCheckpoint = false
+    var hasSettings = false
 
     init(_ directory: any StorageDirectory) throws(FileError) {
         for name in try directory.list() {
@@ -19,6 +20,7 @@ struct LogInventory {
             case .checkpoint: hasCheckpoint = true
             case .setAside: setAside.append(name)
             case .pid: break
+            case .settings: hasSettings = true
             case .foreign: foreign.append(name)
             }
         }
@@ -26,7 +28,9 @@ struct LogInventory {
     }
 
     /// Nothing here was ever a log: at most files under spare names, from a creation that a crash cut short.
-    var isVirgin: Bool { segments.isEmpty && !hasCheckpoint && setAside.isEmpty && reserves.isEmpty }
+    var isVirgin: Bool {
+        segments.isEmpty && !hasCheckpoint && !hasSettings && setAside.isEmpty && reserves.isEmpty
+    }
 }
 
 /// A segment file that was opened and looked at.

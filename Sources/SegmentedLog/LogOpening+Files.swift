@@ -40,7 +40,7 @@ extension LogOpening {
                 try Self.makeReserve(index, in: directory, runtime, budget, log.writeMethod)
                 log.state.reservesPresent.insert(index)
             } catch {
-                log.lastBackgroundError = .file(error, "the reserve of \(directory.path) is not whole")
+                log.backgroundFailures[.reserve] = .file(error, "the reserve of \(directory.path) is not whole")
                 return
             }
         }

@@ -28,6 +28,12 @@ struct LogOpening {
         }
         budget = try SpaceBudget(
             configuration, blockBytes: max(configuration.blockBytes ?? 512, volume.logicalBlockBytes))
+        guard budget.clientStateLimitBytes >= configuration.leastClientStateBytes else {
+            throw .configuration(
+                "a snapshot of \(budget.snapshotLimitBytes) bytes leaves \(max(0, budget.clientStateLimitBytes)) for the "
+                    + "pointers beside its table of segments, and \(configuration.leastClientStateBytes) are needed; raise "
+                    + "snapshotLimitBytes or segmentBytes")
+        }
     }
 
     func run(
@@ -40,17 +46,22 @@ struct LogOpening {
         }
         if inventory.isVirgin { return try create(inventory, clientState, restored) }
         var recovery = Recovery(directory, inventory: inventory, policy: configuration.damagePolicy)
-        var held: [ReplayedFrame] = []
-        let outcome = try recovery.run { (frame) throws(LogError) in held.append(frame) }
-        let snapshot = outcome.base.snapshot
+        // Handed on as it is judged: memory for one frame, however much there is to replay.
+        let outcome = try recovery.run(
+            begin: { (snapshot) throws(LogError) in
+                try checkLimit(snapshot)
+                try restored(ClientCheckpoint(through: snapshot.covered, bytes: snapshot.client))
+            }, replay: replay)
+        try checkLimit(outcome.base.snapshot)
+        return try publish(outcome, clientState, replay)
+    }
+
+    private func checkLimit(_ snapshot: Snapshot) throws(LogError) {
         guard snapshot.encodedBytes + 2 * SegmentEntry.byteCount <= budget.snapshotLimitBytes else {
             throw .configuration(
                 "the snapshot in \(directory.path) takes \(snapshot.encodedBytes) bytes, snapshotLimitBytes is "
                     + "\(budget.snapshotLimitBytes); nothing was touched; raise it")
         }
-        try restored(ClientCheckpoint(through: snapshot.covered, bytes: snapshot.client))
-        for frame in held { try replay(frame) }
-        return try publish(outcome, clientState, replay)
     }
 
     // MARK: A new log
@@ -125,8 +136,10 @@ struct LogOpening {
         setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
         let keep = Set(table.entries.map(\.number))
         let removable = outcome.removable.filter { !keep.contains($0) }
+        let copies = Set(outcome.inventory.setAside + report.setAsideFiles).subtracting(report.removedFiles)
         let log = makeLog(
-            report, outcome.logUUID, epoch, made.method, active: made.segment, durable: made.durable, table: table,
+            report, outcome.logUUID, epoch, made.method, setAsideBytes: setAside.bytes(of: copies.sorted()),
+            active: made.segment, durable: made.durable, table: table,
             highestNumber: max(outcome.highestNumber, made.segment.number),
             eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(table),
             reserves: usableReserves(reserves), slots: outcome.slots, losses: outcome.newLosses, clientState)
@@ -137,8 +150,13 @@ struct LogOpening {
 
     // MARK: Parts
 
+    /// The weaker durabilities write through the page cache, and sync later.
+    private var writeMethods: [WriteMethod] {
+        configuration.durability == .commit ? configuration.writeMethods : [.writeThenSync]
+    }
+
     func openForWriting(_ number: SegmentNumber) throws(LogError) -> (WriteMethod, any StorageFile)? {
-        for method in configuration.writeMethods {
+        for method in writeMethods {
             do throws(FileError) {
                 return (method, try directory.open(FileNames.segment(number), for: .writing(method)))
             } catch {
@@ -157,7 +175,7 @@ struct LogOpening {
             FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() },
             FramePayload.own(.open) { () throws(FormatError) in try record.encode() },
         ]
-        for method in configuration.writeMethods {
+        for method in writeMethods {
             do throws(FileError) {
                 let fresh = FreshSegment(directory: directory, runtime: runtime, budget: budget, method: method)
                 return (
@@ -199,11 +217,12 @@ struct LogOpening {
         OpenRecord(
             cut: cut.lsn, nextSequence: cut.nextSequence, previousEpoch: previous,
             blockBytes: UInt32(budget.blockBytes), groupsInFlight: UInt16(configuration.groupsInFlight),
-            durability: .commit, reason: reason)
+            durability: configuration.durability, reason: reason)
     }
 
     func makeLog(
-        _ report: RecoveryReport, _ uuid: LogUUID, _ epoch: EpochStart, _ method: WriteMethod, active: ActiveSegment,
+        _ report: RecoveryReport, _ uuid: LogUUID, _ epoch: EpochStart, _ method: WriteMethod,
+        setAsideBytes: UInt64 = 0, active: ActiveSegment,
         durable: DurableThrough, table: SegmentTable, highestNumber: SegmentNumber,
         eras: [Era], openedAt: LSN, inUse: UInt64,
         reserves: Set<Int>, slots: CheckpointFile.Slots, losses: [DamagedRange],
@@ -222,6 +241,7 @@ struct LogOpening {
             writeMethod: method, state: state, checkpointGeneration: (slots.newest?.generation ?? 0) + 1,
             nextSlot: slots.newest.map { 1 - $0.slot } ?? 0, clientSource: clientState)
         log.lossesToRecord = losses
+        log.setAsideBytes = setAsideBytes
         writePID()
         return log
     }

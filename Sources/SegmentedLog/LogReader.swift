@@ -27,12 +27,17 @@ public struct LogFrame: Sendable {
 public final class LogReader: @unchecked Sendable {
     private let log: Log
     private let headersOnly: Bool
+    /// What comes wholly before it is passed by.
+    private var seeking: EventSequence?
     private var segment: SegmentNumber
     private var offset: UInt64
     private var expected: EventSequence?
     private var runningEpoch = Epoch(0)
     private var window: SegmentWindow?
     private var isPinned = false
+    /// Where the present segment ends, as far as was known when it was last looked up: asked for again only there.
+    private var known: Place?
+    private var presentEpoch = Epoch(0)
     /// Going backwards: frames of lower epochs from there on do not count.
     private var cutBehind: (offset: UInt64, epoch: Epoch)?
     private var surveyed: (segment: SegmentNumber, ledger: EpochLedger)?
@@ -40,7 +45,10 @@ public final class LogReader: @unchecked Sendable {
     private static let windowBytes = 1 << 20
     private static let start = UInt64(SpaceBudget.identityBytes)
 
-    init(_ log: Log, from lsn: LSN?, expecting sequence: EventSequence?, headersOnly: Bool) {
+    init(
+        _ log: Log, from lsn: LSN?, expecting sequence: EventSequence?, headersOnly: Bool, seeking: EventSequence? = nil
+    ) {
+        self.seeking = seeking
         self.log = log
         self.headersOnly = headersOnly
         let first = log.lock.withLock { log.state.table.entries.first }
@@ -61,13 +69,37 @@ public final class LogReader: @unchecked Sendable {
 
     /// The next item, or nil when there is nothing durable beyond ``position`` at present. Blocks for a read now and then.
     public func next() throws(LogError) -> LogItem? {
+        while let item = try step() {
+            guard let target = seeking else { return item }
+            switch item {
+            case .frame(let frame): guard frame.header.type == .put else { continue }
+            case .damage(let range), .unreadable(let range): guard range.endSequence > target else { continue }
+            }
+            seeking = nil
+            return item
+        }
+        return nil
+    }
+
+    private func step() throws(LogError) -> LogItem? {
         while true {
-            guard let place = try locate() else { return nil }
+            let isKnown = known.map { offset < $0.end } ?? false
+            if !isKnown { known = try locate() }
+            guard let place = known else { return nil }
             let limit = place.end
             let window = try enter(limit)
-            switch window.probe(at: offset, verifyingPayload: !headersOnly) {
-            case .frame(let header) where counts(header): return try take(header, window)
+            switch window.probe(at: offset, verifyingPayload: mustVerify) {
+            case .frame(let header) where counts(header):
+                if passes(header) { continue }
+                if mustVerify || headersOnly { return try take(header, window) }
+                // Found by its header; it is to be handed out, so all of it must hold.
+                if case .frame = window.probe(at: offset, verifyingPayload: true) { return try take(header, window) }
             default: break
+            }
+            if isKnown {
+                // Nothing is judged by what may have changed since: the segment may be retired, and the file in use again.
+                known = nil
+                continue
             }
             // Not what it should be. The page cache may lag behind direct writes, so the device is asked before judging.
             let device = try reopen(limit)
@@ -120,6 +152,23 @@ public final class LogReader: @unchecked Sendable {
         }
     }
 
+    // MARK: Seeking
+
+    /// Headers are enough for what was asked so, and on the way to a sequence through what this opening has written. (What
+    /// an earlier one left may hold a torn frame whose header is whole, and reaches over the `open` frame that cut it.)
+    private var mustVerify: Bool { !headersOnly && !(seeking != nil && runningEpoch == presentEpoch) }
+
+    /// A frame on the way to the sequence that is looked for: stepped over.
+    private func passes(_ header: FrameHeader) -> Bool {
+        guard let target = seeking else { return false }
+        let end = EventSequence(header.baseSequence.rawValue + UInt64(header.eventCount))
+        guard end <= target, header.baseSequence <= target else { return false }
+        offset += UInt64(header.frameBytes)
+        runningEpoch = header.epoch
+        expected = end
+        return true
+    }
+
     // MARK: Where
 
     private struct Place {
@@ -134,9 +183,9 @@ public final class LogReader: @unchecked Sendable {
         while true {
             let (entry, next, durable) = log.lock.withLock {
                 () -> (SegmentEntry?, SegmentEntry?, DurableThrough) in
-                let table = log.state.table
+                presentEpoch = log.state.epoch
                 return (
-                    table.entry(segment), table.entries.first { $0.number > segment }, log.state.durable
+                    log.state.table.entry(segment), log.state.table.entry(after: segment), log.state.durable
                 )
             }
             if let entry {
@@ -200,6 +249,7 @@ public final class LogReader: @unchecked Sendable {
     }
 
     private func leave() {
+        known = nil
         if let window { try? window.file.close() }
         window = nil
         guard isPinned else { return }
@@ -276,28 +326,5 @@ public final class LogReader: @unchecked Sendable {
         offset = target
         expected = max(first, next)
         return unreadable ? .unreadable(range) : .damage(range)
-    }
-}
-
-extension Log {
-    /// A reader that starts at `lsn`, or at the oldest segment.
-    /// - Parameters:
-    ///   - sequence: the next sequence at that place, if it is known: then a hole at the very beginning is seen, too.
-    ///   - headersOnly: hop from header to header; payloads are neither read nor verified.
-    public func makeReader(
-        from lsn: LSN? = nil, expecting sequence: EventSequence? = nil, headersOnly: Bool = false
-    ) -> LogReader {
-        LogReader(self, from: lsn, expecting: sequence, headersOnly: headersOnly)
-    }
-
-    /// Records a damaged range that a reader came to, durably, and then sets its bytes aside as far as there is room. From
-    /// now on the events in it are lost, whatever the disk should give later.
-    public func record(_ range: DamagedRange) throws(LogError) {
-        _ = try append([
-            FramePayload.own(.loss) { () throws(FormatError) in try range.record.encode() }
-        ])
-        var report = RecoveryReport()
-        SetAside(directory: directory, runtime: runtime, budget: budget)
-            .copy(damaged: [range], of: logUUID, &report)
     }
 }

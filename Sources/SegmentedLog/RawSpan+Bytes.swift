@@ -6,8 +6,18 @@ extension RawSpan {
 
     /// Whether all bytes of a range are zero.
     func isZero(_ range: Range<Int>) -> Bool {
-        for index in range where byte(at: index) != 0 { return false }
-        return true
+        unsafe extracting(range).withUnsafeBytes { bytes in
+            var offset = 0
+            while offset + 8 <= bytes.count {
+                if unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
+                offset += 8
+            }
+            while offset < bytes.count {
+                if unsafe bytes[offset] != 0 { return false }
+                offset += 1
+            }
+            return true
+        }
     }
 
     /// A copy of a range.

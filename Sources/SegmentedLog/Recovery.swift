@@ -59,7 +59,13 @@ struct Recovery {
         report.foreignFiles = inventory.foreign
     }
 
-    mutating func run(replay: (ReplayedFrame) throws(LogError) -> Void) throws(LogError) -> Outcome {
+    /// - Parameters:
+    ///   - begin: gets the snapshot that replay starts from, before the first frame.
+    ///   - replay: gets each accepted frame as it is judged. When this throws in the end (under `strict`), the client forgets
+    ///     what it was given.
+    mutating func run(
+        begin: (Snapshot) throws(LogError) -> Void, replay: (ReplayedFrame) throws(LogError) -> Void
+    ) throws(LogError) -> Outcome {
         if let newer = slots.newer {
             throw LogError(
                 .newerVersion,
@@ -77,13 +83,14 @@ struct Recovery {
         for snapshot in slots.valid.map(\.snapshot) + [base.snapshot] {
             retired.formUnion(snapshot.retiredNumbers(among: inventory.segments + base.snapshot.segments.map(\.number)))
         }
+        try begin(base.snapshot)
         let scan = try openScan(base, logUUID)
         settle(scan)
         if let error = directorySyncError {
             throw .file(error, "the directory \(directory.path) cannot be synced, so nothing in it can be relied on")
         }
 
-        var judge = try survey(scan, base)
+        var judge = try survey(scan, base, logUUID)
         let start = DurableThrough(
             lsn: base.snapshot.covered.lsn, nextSequence: base.snapshot.covered.nextSequence)
         try judge.run(start: start, replay: replay)
@@ -96,12 +103,14 @@ struct Recovery {
     /// here is foreign, whichever it is.
     private mutating func chooseLog() throws(LogError) -> LogUUID {
         var votes: [LogUUID: Int] = [:]
-        for number in inventory.segments.suffix(16) {
+        for slot in slots.valid { votes[slot.logUUID, default: 0] += 1 }
+        for number in inventory.segments.suffix(16).reversed() {
+            // Where the newest segment and the checkpoint agree, or the newest two, no older one need be opened.
+            if votes.count == 1, votes.values.contains(where: { $0 >= 3 }) { break }
             if let segment = try open(number), let identity = segment.identity {
                 votes[identity.logUUID, default: 0] += 2
             }
         }
-        for slot in slots.valid { votes[slot.logUUID, default: 0] += 1 }
         guard let best = votes.max(by: { ($0.value, $0.key.high) < ($1.value, $1.key.high) }) else {
             throw LogError(
                 .damaged,
@@ -296,13 +305,21 @@ struct Recovery {
         }
     }
 
-    private mutating func survey(_ scan: [ScannedSegment], _ base: Base) throws(LogError) -> TailJudge {
+    private mutating func survey(
+        _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
+    ) throws(LogError) -> TailJudge {
         let covered = base.snapshot.covered
         var running = base.snapshot.epoch
         var openings: [EpochLedger.Opening] = []
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
+        var seal: SealRecord?
         for segment in scan {
+            // The segment before it, if nothing else, may say what its salt is.
+            if segment.life == nil, segment.identity == nil, let seal, seal.nextSegment == segment.number {
+                segment.life = SegmentLife(logUUID: logUUID, salt: seal.nextSalt, segment: segment.number)
+            }
+            seal = nil
             guard let window = segment.window() else { continue }
             let start =
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
@@ -310,7 +327,8 @@ struct Recovery {
             openings += survey.openings
             statements += survey.statements
             highestEpoch = max(highestEpoch, survey.highestEpoch)
-            if let next = survey.sealNext?.nextSegment { highestNumber = max(highestNumber, next) }
+            seal = survey.sealNext
+            if let next = seal?.nextSegment { highestNumber = max(highestNumber, next) }
         }
         let ledger = EpochLedger(
             base: base.snapshot.epoch.rawValue == 0

@@ -63,13 +63,16 @@ public struct DamagedRange: Hashable, Sendable, CustomStringConvertible {
             && firstSequence <= other.firstSequence && endSequence >= other.endSequence
     }
 
+    /// A range without bytes (numbers are missing, and nothing that they could have stood in) is written down as the place
+    /// where that was noticed: a record's range must not be empty.
     var record: LossRecord {
         LossRecord(
-            reason: reason, segment: segment, fromOffset: fromOffset, toOffset: toOffset,
+            reason: reason, segment: segment, fromOffset: fromOffset,
+            toOffset: toOffset == 0 ? 0 : max(toOffset, fromOffset + 8),
             firstSequence: firstSequence, endSequence: endSequence)
     }
 
-    init(
+    public init(
         _ reason: LossReason, _ segment: SegmentNumber, _ from: UInt64, _ to: UInt64, _ first: EventSequence,
         _ end: EventSequence
     ) {
@@ -81,7 +84,7 @@ public struct DamagedRange: Hashable, Sendable, CustomStringConvertible {
         endSequence = end
     }
 
-    init(_ record: LossRecord) {
+    public init(_ record: LossRecord) {
         self.init(
             record.reason, record.segment, record.fromOffset, record.toOffset, record.firstSequence,
             record.endSequence)

@@ -52,9 +52,11 @@ final class SegmentPreparation: @unchecked Sendable {
                 let end = identity!.segmentBytes
                 let next = min(from + Self.zerosAtOnce, end)
                 try file!.prewrite(from..<next)
+                log.count(written: next - from)
                 step = next < end ? .zeros(next) : .identity
             case .identity:
                 try file!.write(Self.encode(identity!), count: SpaceBudget.identityBytes, at: 0)
+                log.count(written: UInt64(SpaceBudget.identityBytes))
                 step = .synchronize
             case .synchronize:
                 try file!.synchronize()
@@ -75,40 +77,51 @@ final class SegmentPreparation: @unchecked Sendable {
         goOn()
     }
 
-    /// Finds a file: the reserve when that is preferred, a recycled spare, or a new file within the budget.
+    /// Finds a file: the reserve when that is preferred, a recycled spare, or a new file within the capacity.
     private func takeSource() throws(FileError) -> Bool {
         if request.prefersReserve, try takeReserve() { return true }
-        let bytes = max(request.bytes, 1)
-        let spare = log.lock.withLock { () -> (name: String, bytes: UInt64)? in
-            guard let spare = log.state.spare, spare.bytes == bytes else { return nil }
-            log.state.spare = nil
-            return spare
+        let bytes = request.bytes
+        // What others were promised is not taken: the reserve, and an error, are there for that.
+        guard request.bytes > 0,
+            request.prefersReserve || log.lock.withLock({ log.state.mayBegin(bytes, ending: request.claim) })
+        else {
+            return request.mayUseReserve && !triedReserve ? try takeReserve() : false
         }
-        if let spare {
-            claimed = spare.bytes
-            name = spare.name
-            makeIdentity(bytes: spare.bytes, kind: .regular)
-            file = try log.directory.open(name, for: .writing(log.writeMethod))
-            // Written once already: its blocks are allocated, and old frames fail by their salt.
-            step = .identity
-            return true
-        }
+        if try takeSpare(bytes) { return true }
         let fits = log.lock.withLock { () -> Bool in
-            guard log.state.segmentBytesInUse + bytes <= log.budget.segmentBudgetBytes,
-                log.state.table.count < FormatConstants.maximumSegments - 8
-            else { return false }
-            log.state.segmentBytesInUse += bytes
+            guard log.state.room.hasRoomOnDisk(bytes, for: request.claim) else { return false }
+            log.state.room.take(bytes)
             claimed = bytes
             return true
         }
-        guard fits else {
-            // A spare of another size is in the way of a large segment, or of a regular one.
-            return request.mayUseReserve && !triedReserve ? try takeReserve() : false
-        }
+        guard fits else { return request.mayUseReserve && !triedReserve ? try takeReserve() : false }
         name = FileNames.temporary(log.runtime.randomNonzero())
         makeIdentity(bytes: bytes, kind: .regular)
         file = try log.directory.create(name, method: log.writeMethod)
         step = .zeros(0)
+        return true
+    }
+
+    /// The spare, when it is as large as is wanted. One of another size goes, if it is in the way.
+    private func takeSpare(_ bytes: UInt64) throws(FileError) -> Bool {
+        let spare = log.lock.withLock { () -> (name: String, bytes: UInt64)? in
+            guard let spare = log.state.spare,
+                spare.bytes == bytes || !log.state.room.hasRoomOnDisk(bytes, for: request.claim)
+            else { return nil }
+            log.state.spare = nil
+            return spare
+        }
+        guard let spare else { return false }
+        guard spare.bytes == bytes else {
+            log.removeSpare(spare)
+            return false
+        }
+        claimed = spare.bytes
+        name = spare.name
+        makeIdentity(bytes: spare.bytes, kind: .regular)
+        file = try log.directory.open(name, for: .writing(log.writeMethod))
+        // Written once already: its blocks are allocated, and old frames fail by their salt.
+        step = .identity
         return true
     }
 
@@ -117,11 +130,17 @@ final class SegmentPreparation: @unchecked Sendable {
         // One that an earlier failure cost is made anew, if there is room for it.
         if let lost = log.lock.withLock({ log.state.lostReserve }) {
             try LogOpening.makeReserve(lost, in: log.directory, log.runtime, log.budget, log.writeMethod)
-            log.lock.withLock { _ = log.state.reservesPresent.insert(lost) }
+            log.count(written: UInt64(log.budget.reserveBytes))
+            log.lock.withLock {
+                _ = log.state.reservesPresent.insert(lost)
+                log.backgroundFailures[.reserve] = nil
+            }
         }
         let index = log.lock.withLock { () -> Int? in
             guard let index = log.state.reservesPresent.min() else { return nil }
             log.state.reservesPresent.remove(index)
+            // The file has this name until it has another one: a reserve that comes back meanwhile must not get it.
+            log.state.reserveNamesTaken.insert(index)
             return index
         }
         guard let index else { return false }
@@ -153,6 +172,8 @@ final class SegmentPreparation: @unchecked Sendable {
             kind: identity!.kind, cursor: UInt64(SpaceBudget.identityBytes))
         log.lock.withLock {
             log.state.prepared(segment)
+            if segment.kind == .regular { log.backgroundFailures[.segment] = nil }
+            if let reserveIndex { log.state.reserveNamesTaken.remove(reserveIndex) }
             log.backgroundCount -= 1
         }
         log.schedulePump()
@@ -164,12 +185,13 @@ final class SegmentPreparation: @unchecked Sendable {
         try? file?.close()
         if !name.isEmpty, file != nil {
             try? log.directory.unlink(name)
-        } else if let reserveIndex {
+        } else if let reserveIndex, error.fileError?.reason != .notFound {
             log.lock.withLock { _ = log.state.reservesPresent.insert(reserveIndex) }
         }
+        if let reserveIndex { log.lock.withLock { _ = log.state.reserveNamesTaken.remove(reserveIndex) } }
         reserveIndex = nil
         if request.mayUseReserve, !triedReserve, error.code == .full {
-            log.lock.withLock { log.state.segmentBytesInUse -= min(claimed, log.state.segmentBytesInUse) }
+            log.lock.withLock { log.state.room.release(claimed, wasUnused: true) }
             claimed = 0
             file = nil
             name = ""
@@ -185,10 +207,11 @@ final class SegmentPreparation: @unchecked Sendable {
         let (unneeded, left) = log.lock.withLock { (log.state.retirableWithoutLeave(), !log.state.leaving.isEmpty) }
         if !unneeded.isEmpty || left { log.retire(unneeded) { _ in } }
         let answers = log.lock.withLock { () -> [LogState.Answer] in
-            log.state.segmentBytesInUse -= min(claimed, log.state.segmentBytesInUse)
+            log.state.room.release(claimed, wasUnused: true)
             log.backgroundCount -= 1
-            log.lastBackgroundError = error
-            return log.state.preparationFailed(error, now: now, backOff: Self.backOffNanoseconds)
+            log.backgroundFailures[.segment] = error
+            return log.state.preparationFailed(
+                request, error, triedReserve: triedReserve, now: now, backOff: Self.backOffNanoseconds)
         }
         log.deliver(answers)
         log.schedulePump()

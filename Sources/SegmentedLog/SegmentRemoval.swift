@@ -2,26 +2,39 @@ internal import FileIO
 internal import LogFormat
 
 /// Takes the names of segments that nothing needs away: to a spare name when the file is to be used again, to its reserve
-/// name, or for good. The last step of retirement, of a failed epoch's voided segments, and of recovery.
+/// name, or for good. The last step of retirement, of a failed epoch's voided segments, and of a segment that was prepared
+/// in vain.
 ///
 /// Never starts before what makes the segment unneeded is durable. What a crash undoes here (a name that comes back) is
 /// recognised by the snapshot that lists the segment as retired, and by its salt.
 final class SegmentRemoval: @unchecked Sendable {
+    enum Cause {
+        /// Two durable snapshots let it go; its file may be used again.
+        case retired
+        /// Of a failed epoch: its bytes may be anything, and so may its file's state.
+        case voided
+        /// Prepared, and never begun.
+        case unused
+    }
+
     private let log: Log
     private let all: [SegmentEntry]
     private var entries: [SegmentEntry]
-    private let mayRecycle: Bool
+    private let cause: Cause
     private let completion: (@Sendable (LogError?) -> Void)?
     /// Under the spare or reserve name, waiting for the directory sync.
     private var recycled: (number: SegmentNumber, name: String, bytes: UInt64)?
     private var reserves: Set<Int> = []
+    private var namesTaken: Set<Int> = []
     private var freedBytes: UInt64 = 0
 
-    init(_ log: Log, _ entries: [SegmentEntry], mayRecycle: Bool, completion: (@Sendable (LogError?) -> Void)? = nil) {
+    init(
+        _ log: Log, _ entries: [SegmentEntry], _ cause: Cause, completion: (@Sendable (LogError?) -> Void)? = nil
+    ) {
         self.log = log
         all = entries
         self.entries = entries
-        self.mayRecycle = mayRecycle
+        self.cause = cause
         self.completion = completion
     }
 
@@ -31,6 +44,9 @@ final class SegmentRemoval: @unchecked Sendable {
     }
 
     private var reserveCount: Int { all.count { $0.kind == .reserve } }
+    private var regularBytes: UInt64 {
+        all.reduce(0) { $0 + ($1.kind == .regular ? UInt64($1.segmentBytes) : 0) }
+    }
 
     private func goOn() {
         log.runtime.schedule(after: 0) { [self] in
@@ -65,7 +81,7 @@ final class SegmentRemoval: @unchecked Sendable {
         {
             try log.directory.rename(name, to: FileNames.reserve(index))
             reserves.insert(index)
-        } else if mayRecycle, isOurs, !isRead, recycled == nil, wantsSpare(entry) {
+        } else if cause == .retired, isOurs, !isRead, recycled == nil, wantsSpare(entry) {
             let spare = FileNames.temporary(log.runtime.randomNonzero())
             try log.directory.rename(name, to: spare)
             recycled = (entry.number, spare, UInt64(entry.segmentBytes))
@@ -76,13 +92,24 @@ final class SegmentRemoval: @unchecked Sendable {
             } else if let index = freeReserveIndex() {
                 // Of another size, from another configuration.
                 try LogOpening.makeReserve(index, in: log.directory, log.runtime, log.budget, log.writeMethod)
+                log.count(written: UInt64(log.budget.reserveBytes))
                 reserves.insert(index)
             }
         }
     }
 
+    /// A name that no reserve has; this one has it from now on.
     private func freeReserveIndex() -> Int? {
-        log.lock.withLock { [0, 1].first { !log.state.reservesPresent.contains($0) && !reserves.contains($0) } }
+        log.lock.withLock { () -> Int? in
+            let index = [0, 1].first {
+                !log.state.reservesPresent.contains($0) && !log.state.reserveNamesTaken.contains($0)
+            }
+            if let index {
+                log.state.reserveNamesTaken.insert(index)
+                namesTaken.insert(index)
+            }
+            return index
+        }
     }
 
     private func wantsSpare(_ entry: SegmentEntry) -> Bool {
@@ -90,23 +117,30 @@ final class SegmentRemoval: @unchecked Sendable {
             guard case .idle = log.state.preparation else { return false }
             return entry.kind == .regular && entry.segmentBytes == log.budget.segmentBytes && log.state.spare == nil
                 && log.state.prepared == nil && !log.state.isClosing
+                && log.state.room.inUseBytes <= log.state.room.segmentBudgetBytes
         }
     }
 
     private func finish(_ error: LogError?) {
         log.lock.withLock {
+            log.backgroundFailures[.retirement] = error
             // After a failed directory sync nobody knows which names are left: their room stays counted as taken.
             if error == nil {
-                log.state.segmentBytesInUse -= min(freedBytes, log.state.segmentBytesInUse)
+                log.state.room.release(freedBytes, wasUnused: cause == .unused)
                 log.state.reservesPresent.formUnion(reserves)
-                if let recycled { log.state.spare = (recycled.name, recycled.bytes) }
+                if let recycled {
+                    log.state.spare = (recycled.name, recycled.bytes)
+                    log.state.room.unuse(recycled.bytes)
+                }
                 log.state.roomWasMade()
             } else {
-                log.lastBackgroundError = error
+                if cause == .unused { log.state.room.use(regularBytes) }
                 // To be tried again by the next retirement; but not what may have a spare name now.
                 log.state.leaving += all.filter { $0.number != recycled?.number }
             }
+            if cause == .unused { log.state.discardsUnderWay -= all.count - reserveCount }
             log.state.reservesBeingRemoved -= reserveCount
+            log.state.reserveNamesTaken.subtract(namesTaken)
             log.backgroundCount -= 1
         }
         completion?(error)

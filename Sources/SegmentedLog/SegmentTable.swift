@@ -20,8 +20,13 @@ struct SegmentTable: Sendable {
 
     var newest: SegmentEntry? { entries.last }
     var count: Int { entries.count }
+    /// Entries that are not of the reserve. Kept, because each claim asks for it.
+    private(set) var regularCount = 0
 
-    init(_ entries: [SegmentEntry] = []) { self.entries = entries.sorted { $0.number < $1.number } }
+    init(_ entries: [SegmentEntry] = []) {
+        self.entries = entries.sorted { $0.number < $1.number }
+        regularCount = entries.count { $0.kind == .regular }
+    }
 
     func entry(_ number: SegmentNumber) -> SegmentEntry? {
         index(of: number).map { entries[$0] }
@@ -30,13 +35,40 @@ struct SegmentTable: Sendable {
     mutating func append(_ entry: SegmentEntry) {
         precondition(entries.last.map { $0.number < entry.number } ?? true, "segments are numbered upwards")
         entries.append(entry)
+        if entry.kind == .regular { regularCount += 1 }
     }
 
     mutating func update(_ number: SegmentNumber, _ change: (inout SegmentEntry) -> Void) {
         if let index = index(of: number) { change(&entries[index]) }
     }
 
-    mutating func remove(_ numbers: Set<SegmentNumber>) { entries.removeAll { numbers.contains($0.number) } }
+    mutating func remove(_ numbers: Set<SegmentNumber>) {
+        guard !numbers.isEmpty else { return }
+        entries.removeAll { numbers.contains($0.number) }
+        regularCount = entries.count { $0.kind == .regular }
+    }
+
+    /// The next one in order.
+    func entry(after number: SegmentNumber) -> SegmentEntry? {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].number <= number { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.count ? entries[low] : nil
+    }
+
+    /// The segment that holds a sequence, or the first behind it, or, when all are below it, the newest.
+    func entry(holding sequence: EventSequence) -> SegmentEntry? {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].baseSequence <= sequence { low = middle + 1 } else { high = middle }
+        }
+        return entries.isEmpty ? nil : entries[max(low, 1) - 1]
+    }
 
     /// Entries and some more, in order.
     func entries(with others: [SegmentEntry]) -> [SegmentEntry] {

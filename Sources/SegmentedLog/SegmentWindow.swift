@@ -22,6 +22,7 @@ final class SegmentWindow {
     /// a scan take for ever, so beyond a limit they are bad unread.
     private var wasted: UInt64 = 0
     private var wasteLimit: UInt64 { 4 * max(end, 1 << 20) }
+    private static let zerosAtOnce = 4096
     /// What a disk loses at once.
     private static let sectorBytes: UInt64 = 512
 
@@ -122,17 +123,26 @@ final class SegmentWindow {
                 continue
             }
             let buffer = self.buffer
+            let bytes = buffer.bytes
             var step = 0
             while step + FrameHeader.byteCount <= wanted {
-                if FrameHeader.hasMagic(buffer.bytes, at: index + step) {
-                    let position = offset + UInt64(step)
-                    if let header = try? FrameHeader.decode(
-                        buffer.bytes, at: index + step, life: life, position: position)
-                    {
-                        return (position, header)
-                    }
+                // Most of what is looked through are the zeros of space that was written beforehand.
+                if step + Self.zerosAtOnce <= wanted, bytes.isZero(index + step..<index + step + Self.zerosAtOnce) {
+                    step += Self.zerosAtOnce
+                    continue
                 }
-                step += 8
+                let end = min(step + Self.zerosAtOnce, wanted - FrameHeader.byteCount + 1)
+                while step < end {
+                    if FrameHeader.hasMagic(bytes, at: index + step) {
+                        let position = offset + UInt64(step)
+                        if let header = try? FrameHeader.decode(
+                            bytes, at: index + step, life: life, position: position)
+                        {
+                            return (position, header)
+                        }
+                    }
+                    step += 8
+                }
             }
             offset += UInt64(step)
         }

@@ -2,7 +2,7 @@ internal import FileIO
 internal import LogFormat
 
 /// Copies of what recovery cuts off or finds damaged, so that a person can look at it later. Bounded: when the share is
-/// full nothing more is copied, and a damaged segment stays where it is all the same.
+/// full the oldest copy goes first. A damaged segment stays where it is all the same.
 struct SetAside {
     let directory: any StorageDirectory
     let runtime: any Runtime
@@ -26,27 +26,34 @@ struct SetAside {
         }
     }
 
+    /// What the copies under these names take.
+    func bytes(of names: [String]) -> UInt64 {
+        names.reduce(0) { sum, name in
+            guard let status = try? directory.status(of: name) else { return sum }
+            return sum + Self.bytes(status)
+        }
+    }
+
     private func copy(_ segment: SegmentNumber, _ range: Range<UInt64>, of log: LogUUID, _ report: inout RecoveryReport)
     {
         let name = FileNames.setAside(LSN(segment: segment, offset: range.lowerBound))
         do throws(FileError) {
             // Made by an earlier recovery that did not come to its end.
             if try directory.status(of: name) != nil { return }
-            let size = UInt64(SpaceBudget.roundUp(range.count, to: SpaceBudget.pageBytes))
-            guard try bytesSetAside() + size <= budget.setAsideBytes else {
+            let scanned = try directory.open(FileNames.segment(segment), for: .reading)
+            defer { try? scanned.close() }
+            let end = min(range.upperBound, try scanned.status().size)
+            guard end > range.lowerBound else { return }
+            let size = SpaceBudget.roundUp(end - range.lowerBound, to: SpaceBudget.pageBytes)
+            guard try makeRoom(for: size, &report) else {
                 report.remarks.append(
                     "no room to set \(range.count) bytes of segment \(segment) aside; they stay in it")
                 return
             }
-            let scanned = try directory.open(FileNames.segment(segment), for: .reading)
-            let end = min(range.upperBound, try scanned.status().size)
-            guard end > range.lowerBound else { return }
             let window = SegmentWindow(
                 file: scanned, life: SegmentLife(logUUID: log, salt: 1, segment: segment), end: end,
                 source: .device)
-            let bytes = window.copy(range.lowerBound..<end)
-            try scanned.close()
-            try write(bytes, name)
+            try write(window.copy(range.lowerBound..<end), name)
             report.setAsideFiles.append(name)
         } catch {
             report.remarks.append("\(range.count) bytes of segment \(segment) could not be set aside: \(error)")
@@ -71,13 +78,29 @@ struct SetAside {
         try directory.synchronize()
     }
 
-    private func bytesSetAside() throws(FileError) -> UInt64 {
-        var sum: UInt64 = 0
+    /// Removes the oldest copies (of the lowest segments) until there is room for `size` more; false when there cannot be.
+    private func makeRoom(for size: UInt64, _ report: inout RecoveryReport) throws(FileError) -> Bool {
+        guard size <= budget.setAsideBytes else { return false }
+        var copies: [(name: String, bytes: UInt64)] = []
         for name in try directory.list() where FileNames.kind(of: name) == .setAside {
-            if let status = try directory.status(of: name) {
-                sum += SpaceBudget.roundUp(status.size, to: SpaceBudget.pageBytes)
-            }
+            if let status = try directory.status(of: name) { copies.append((name, Self.bytes(status))) }
         }
-        return sum
+        copies.sort { FileNames.setAsidePlace($0.name) < FileNames.setAsidePlace($1.name) }
+        var sum = copies.reduce(0) { $0 + $1.bytes }
+        var removed = false
+        for copy in copies where sum + size > budget.setAsideBytes {
+            try directory.unlink(copy.name)
+            report.removedFiles.append(copy.name)
+            report.setAsideFiles.removeAll { $0 == copy.name }
+            sum -= copy.bytes
+            removed = true
+        }
+        // A name that a crash brings back would take its room again.
+        if removed { try directory.synchronize() }
+        return true
+    }
+
+    private static func bytes(_ status: FileStatus) -> UInt64 {
+        SpaceBudget.roundUp(status.size, to: SpaceBudget.pageBytes)
     }
 }

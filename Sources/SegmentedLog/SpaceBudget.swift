@@ -88,10 +88,11 @@ struct SpaceBudget: Equatable, Sendable {
         }
     }
 
-    /// Everything that is not a segment: two pages for the directory and the pid file, the checkpoint twice (it is
+    /// Everything that is not a segment: four pages for the directory, the pid file, the settings and their replacement, the
+    /// checkpoint twice (it is
     /// replaced by a new file when its own goes bad), two reserve files, the set-aside share.
     var fixedBytes: UInt64 {
-        UInt64(2 * Self.pageBytes + 4 * slotBytes) + 2 * UInt64(reserveBytes) + setAsideBytes
+        UInt64(4 * Self.pageBytes + 4 * slotBytes) + 2 * UInt64(reserveBytes) + setAsideBytes
     }
 
     /// What all segments, active, sealed, prepared and spare, may take together.
@@ -107,11 +108,40 @@ struct SpaceBudget: Equatable, Sendable {
         Self.roundUp(Frame.minimumBytes(storedBytes: snapshotLimitBytes) + 256, to: blockBytes)
     }
 
-    /// The size of the segment that a group of `groupBytes` needs.
+    /// What a segment holds besides the groups behind its first snapshot: identity, the largest such snapshot, the block for
+    /// its seal.
+    var segmentOverheadBytes: Int { Self.identityBytes + firstGroupBytes + blockBytes }
+
+    /// The size of the segment that a group of `groupBytes` gets: a regular one, where that is enough.
     func segmentBytes(forGroupOf groupBytes: Int) -> UInt64 {
-        if groupBytes <= largestRegularGroupBytes { return UInt64(segmentBytes) }
-        return UInt64(
-            Self.roundUp(Self.identityBytes + firstGroupBytes + groupBytes + blockBytes, to: Self.pageBytes))
+        groupBytes <= largestRegularGroupBytes ? UInt64(segmentBytes) : smallestSegmentBytes(forGroupOf: groupBytes)
+    }
+
+    /// The smallest segment that a group of `groupBytes` fits into.
+    func smallestSegmentBytes(forGroupOf groupBytes: Int) -> UInt64 {
+        let bytes = segmentOverheadBytes + Self.roundUp(groupBytes, to: blockBytes)
+        return UInt64(max(Self.roundUp(bytes, to: Self.pageBytes), Self.smallestSegmentBytes))
+    }
+
+    /// The most frame bytes of an append without events that finds a place in the reserve.
+    var largestReserveGroupBytes: Int {
+        let room = Int(reserveBytes) - Self.identityBytes - 2 * firstGroupBytes - blockBytes
+        return room / blockBytes * blockBytes
+    }
+
+    /// How many segments a snapshot lists at the most: all that the capacity has room for, those of the reserve, and some
+    /// small ones for claims; or, so that the capacity can be raised, as many as fit into a quarter of the snapshot.
+    var mostLiveSegments: Int {
+        let regular = Int(min(segmentBudgetBytes / UInt64(segmentBytes), UInt64(FormatConstants.maximumSegments)))
+        let fitting = (snapshotLimitBytes - Snapshot.headerBytes) / SegmentEntry.byteCount
+        let share = snapshotLimitBytes / 4 / SegmentEntry.byteCount
+        let wanted = max(regular + 4 + share / 2, share)
+        return max(min(wanted, fitting, FormatConstants.maximumSegments - 4), regular + 4)
+    }
+
+    /// What a snapshot has room for beside the longest segment table.
+    var clientStateLimitBytes: Int {
+        snapshotLimitBytes - Snapshot.headerBytes - mostLiveSegments * SegmentEntry.byteCount
     }
 
     static func roundUp(_ value: Int, to multiple: Int) -> Int {

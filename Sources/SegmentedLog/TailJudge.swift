@@ -23,6 +23,8 @@ struct TailJudge {
     private(set) var lastSnapshot: Snapshot?
     /// The epoch in force at the tail; nil when no frame was accepted.
     private(set) var lastEpoch: EpochStart?
+    /// The segment of the last frame that was accepted.
+    private var lastAccepted: SegmentNumber?
     private(set) var recordedLosses: Set<DamagedRange> = []
     /// Accepted frames that are not known to be durable where they stand.
     private(set) var carried: [ReplayedFrame] = []
@@ -291,6 +293,7 @@ struct TailJudge {
         tail = DurableThrough(lsn: end, nextSequence: expected)
         report.framesReplayed += 1
         lastEpoch = EpochStart(epoch: header.epoch, nonce: header.nonce)
+        lastAccepted = lsn.segment
         let frame = ReplayedFrame(lsn: lsn, end: end, header: header, payload: payload)
         if lsn >= proven.lsn, scan[0...index].contains(where: \.syncFailed) {
             carried.append(frame)
@@ -329,9 +332,14 @@ struct TailJudge {
     /// A segment has its whole size, durably, before it has its name. A shorter one was cut by somebody, and what it held
     /// nobody knows: its numbers must not be used again.
     private mutating func noteShortFile(at lsn: LSN) {
-        var missing = scan[index].segmentBytes - scan[index].readableEnd
-        // So it is with one that has its size, and neither an identity nor a frame.
-        let isWiped = scan[index].identity == nil && lsn.offset == UInt64(SpaceBudget.identityBytes)
+        let known = UInt64(known[lsn.segment]?.segmentBytes ?? 0)
+        var missing = max(scan[index].segmentBytes, known) - scan[index].readableEnd
+        // So it is with one that has its size, and neither its identity nor a frame: none behind the place where replay began,
+        // and none that ends there.
+        let isOwn = scan[index].identity?.life == scan[index].life
+        let isWiped =
+            !isOwn && lastAccepted != lsn.segment
+            && window?.frame(endingAt: lsn.offset, notBefore: UInt64(SpaceBudget.identityBytes)) == nil
         if isWiped {
             missing = max(
                 scan[index].segmentBytes,

@@ -24,6 +24,13 @@ import TestSupport
                 inputs.append([kind.rawValue] + structure.bytes)
             }
         }
+        for (kind, batch) in [
+            (DecodeInput.Kind.putBatch, Samples.twoPuts), (.takeCommitBatch, Samples.takeCommit),
+            (.bookmarkBatch, Samples.bookmarks),
+        ] {
+            let counts = [UInt8(batch.eventCount), UInt8(batch.transactions.count)]
+            inputs.append([kind.rawValue] + counts + (try batch.encode()))
+        }
         inputs.append([DecodeInput.Kind.repairedIdentityBlock.rawValue] + structures[0].bytes)
         return inputs
     }

@@ -104,7 +104,7 @@ import Testing
         expectStrictRefuses(world, at: snapshot.place)
         let (report, readings) = try expectConvergence(world)
         let damage = "damaged \(snapshot.place)-\(String(snapshot.end, radix: 16)), sequences 57..<57"
-        #expect(report.base == "snapshot of segment 4")
+        #expect(report.base == "checkpoint slot 1, generation 5")
         #expect(report.lossTexts == [damage])
         #expect(readings == texts(0...55) + [damage] + texts(56...59))
     }

@@ -278,7 +278,8 @@ import Testing
         world.runtime.runUntilIdle()
         #expect(world.disk.faults.strikes == 1 || skipping == 5)
         #expect(codes.isSubset(of: [.fileOperation]), "\(codes)")
-        #expect(kept.count >= 70)
+        // Refused for a tenth of a second, which here comes after twenty appends at the latest.
+        #expect(kept.count >= 60)
         #expect(try log.readings() == texts(kept))
         let (report, readings) = try expectConvergence(world.afterPowerCut())
         #expect(report.losses.isEmpty, "\(report.lossTexts)")

@@ -197,6 +197,49 @@ import Testing
         #expect(last.recoveryReport.unreadable.isEmpty)
     }
 
+    /// After a failed write no segment is active for a while, and in the end perhaps for good: every segment has ended.
+    @Test(arguments: [1, Fault.forever])
+    func segmentsAreNotLetGoWhileNoneIsActive(_ failures: Int) throws {
+        let world = World()
+        let log = try world.open()
+        for index in 0..<5 { _ = try log.append([put(index, bytes: 400)]) }
+        world.runtime.runUntilIdle()
+        world.disk.faults.add(Fault(.complete, errno: 5, count: failures))
+        log.submit([try put(5)]) { _ in }
+        let refusals = Refusals()
+        for _ in 0..<40 {
+            log.retire(log.segments.map(\.number)) { error in if error != nil { refusals.count += 1 } }
+            world.runtime.step()
+        }
+        world.runtime.runUntilIdle()
+        #expect((log.readOnlyError != nil) == (failures > 1))
+        #expect(log.segments.isEmpty == false)
+        #expect(refusals.count > 0)
+        world.disk.faults.removeAll()
+        let again = try world.afterPowerCut().open()
+        #expect(again.recoveryReport.losses.isEmpty)
+    }
+
+    private final class Refusals: @unchecked Sendable { var count = 0 }
+
+    @Test func aSegmentThatWasBeingMadeWhenTheCapacityWasLoweredGoesAgain() throws {
+        for steps in 0..<12 {
+            let world = World(seed: UInt64(steps))
+            let log = try world.open()
+            var count = 0
+            while log.segments.count < 8 {
+                _ = try log.append([put(count, bytes: 400)])
+                count += 1
+            }
+            for _ in 0..<steps { world.runtime.step() }
+            try log.setCapacity(270 << 10)
+            world.runtime.runUntilIdle()
+            let room = log.room
+            #expect(room.segmentBytesInUse <= max(room.segmentBudgetBytes, room.liveBytes), "\(steps) steps")
+            #expect(world.disk.allocatedBytes() <= 270 << 10, "\(steps) steps")
+        }
+    }
+
     @Test func muchDamageInAFullLogIsOpenedAllTheSame() throws {
         let world = World()
         let (log, count) = try full(world)

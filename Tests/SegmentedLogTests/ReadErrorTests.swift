@@ -88,6 +88,9 @@ import Testing
         #expect(receipt.sequences.lowerBound >= 61, "sequences may have been used")
         #expect(receipt.lsn.segment > SegmentNumber(5))
         #expect(try log.readings().filter { Int($0) != nil } == texts(Array(0..<tag) + [60]))
+        // (Without a checkpoint since, the next opening goes through the segment again, finds that what was held and not used
+        // is unwritten space, and reports the numbers that were skipped as lost.)
+        try log.checkpoint()
         let next = try world.afterPowerCut().open()
         #expect(next.recoveryReport.losses.isEmpty)
         #expect(try next.readings().filter { Int($0) != nil } == texts(0...60))

@@ -17,6 +17,8 @@ enum DecodeInput {
         case snapshot, openRecord, sealRecord, leaseRecord, dropRecord, lossRecord, deliveryCountRecord, clientState
         case put, takeCommit, bookmarks
         case event, bookmark, sequenceRange
+        /// The event and transaction counts (a byte each), and the raw payload of a frame.
+        case putBatch, takeCommitBatch, bookmarkBatch
     }
 
     static func run(_ input: [UInt8]) {
@@ -40,6 +42,9 @@ enum DecodeInput {
             guard let slot = try? CheckpointSlot(decoding: unsafe bytes.span.bytes) else { return }
             let encoded = try? slot.encode()
             require(encoded == encoded.map { Array(bytes.prefix($0.count)) }, "checkpoint slot is not canonical")
+        case .putBatch: batch(bytes, .put)
+        case .takeCommitBatch: batch(bytes, .takeCommit)
+        case .bookmarkBatch: batch(bytes, .bookmark)
         default:
             guard let encoded = try? reencoded(kind, unsafe bytes.span.bytes) else { return }
             require(encoded == bytes, "\(kind) is not canonical")
@@ -90,16 +95,19 @@ enum DecodeInput {
         let stored = span.extracting(96..<96 + Int(header.storedBytes))
         guard let raw = try? FramePayload.decompress(stored, header: header) else { return }
         require(raw.count == Int(header.rawBytes), "decompressed to another length")
-        payload(raw, header)
+        if header.type.holdsTransactions {
+            batch(raw, header.type, eventCount: header.eventCount, transactionCount: header.transactionCount)
+        } else {
+            payload(raw, header)
+        }
         rewrite(Array(bytes.prefix(frameBytes)), raw, header, life, position)
     }
 
-    /// The payload of a valid frame, as a reader would take it.
+    /// The payload of a valid frame without transactions, as a reader would take it.
     private static func payload(_ raw: [UInt8], _ header: FrameHeader) {
         let span = unsafe raw.span.bytes
         let encoded: [UInt8]?? =
             switch header.type {
-            case .put, .takeCommit, .bookmark: try? TransactionBatch(decoding: span, header: header).encode()
             case .snapshot: try? reencoded(.snapshot, span)
             case .open: try? reencoded(.openRecord, span)
             case .seal: try? reencoded(.sealRecord, span)
@@ -107,7 +115,7 @@ enum DecodeInput {
             case .drop: try? reencoded(.dropRecord, span)
             case .loss: try? reencoded(.lossRecord, span)
             case .deliveryCount: try? reencoded(.deliveryCountRecord, span)
-            case .close, .mark, .padding: nil
+            case .put, .takeCommit, .bookmark, .close, .mark, .padding: nil
             }
         if case .some(.some(let encoded)) = encoded { require(encoded == raw, "\(header.type) is not canonical") }
     }
@@ -159,7 +167,7 @@ enum DecodeInput {
         for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt32(8 * index)) }
     }
 
-    private static func require(_ holds: Bool, _ message: @autoclosure () -> String) {
+    static func require(_ holds: Bool, _ message: @autoclosure () -> String) {
         precondition(holds, message())
     }
 }

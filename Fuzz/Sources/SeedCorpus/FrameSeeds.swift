@@ -26,6 +26,8 @@ enum FrameSeeds {
             try deliveryCount.encode(), try client.encode(), try put.encode(for: .put),
             try take.encode(for: .takeCommit), try bookmarks.encode(for: .bookmark), try event.encode(),
             try bookmark.encode(), try range.encode(),
+            [4, 2] + (try TransactionBatch(type: .put, transactions: [put, put]).encode()),
+            [0, 1] + (try take.encode(for: .takeCommit)), [0, 1] + (try bookmarks.encode(for: .bookmark)),
         ]
         for (index, bytes) in structures.enumerated() {
             seeds.append(Seed(name: "structure-\(index + 2)", bytes: [UInt8(index + 2)] + bytes))

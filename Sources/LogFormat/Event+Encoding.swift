@@ -1,0 +1,61 @@
+// An event in its parts, as a producer has them. Headers are walked in spans: a loop over the array would count references
+// of every key and value, which costs as much as all else here.
+
+extension Event {
+    static func encodedBytes(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Int {
+        var total = EventLayout.byteCount + bodyBytes
+        let headers = headers.span
+        for index in headers.indices {
+            total += EventHeaderLayout.byteCount + headers[index].key.utf8.count + headers[index].value.count
+        }
+        if !extensions.isEmpty { total += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions) }
+        return total
+    }
+
+    /// Checks all limits before it is encoded, but not whether a key stands twice.
+    static func check(
+        headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int
+    ) throws(FormatError) {
+        guard headers.count <= FormatConstants.maximumHeaders else {
+            throw .outOfRange(.event, EventLayout.headerCount, at: 0)
+        }
+        guard bodyBytes <= FormatConstants.maximumBodyBytes else {
+            throw .outOfRange(.event, EventLayout.bodyBytes, at: 0)
+        }
+        let headers = headers.span
+        for index in headers.indices {
+            guard FormatConstants.nameBytes.contains(headers[index].key.utf8.count) else {
+                throw FormatError(.event, .outOfRange(.headerKey), at: 0)
+            }
+            guard headers[index].value.count <= FormatConstants.maximumValueBytes else {
+                throw FormatError(.event, .outOfRange(.headerValue), at: 0)
+            }
+        }
+        if !extensions.isEmpty { try EventExtension.check(extensions) }
+    }
+
+    static var repeatedKey: FormatError { FormatError(.event, .repeated(.headerKey), at: 0) }
+}
+
+extension WriteCursor {
+    /// An event that was checked. Writes every byte of it, zeros too.
+    mutating func event(
+        _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan, _ bytes: inout MutableRawSpan
+    ) {
+        let base = skip(EventLayout.byteCount)
+        bytes.store(extensions.isEmpty ? 0 : EventLayout.extensionFlag, EventLayout.flags, at: base)
+        bytes.store(0, EventLayout.reserved, at: base)
+        bytes.store(UInt16(headers.count), EventLayout.headerCount, at: base)
+        bytes.store(UInt32(body.byteCount), EventLayout.bodyBytes, at: base)
+        let headers = headers.span
+        for index in headers.indices {
+            let place = skip(EventHeaderLayout.byteCount)
+            bytes.store(UInt8(headers[index].key.utf8.count), EventHeaderLayout.keyBytes, at: place)
+            bytes.store(UInt32(headers[index].value.count), EventHeaderLayout.valueBytes, at: place)
+            text(headers[index].key, &bytes)
+            array(headers[index].value, &bytes)
+        }
+        if !extensions.isEmpty { self.extensions(extensions, &bytes) }
+        bytes.store(body, at: skip(body.byteCount))
+    }
+}

@@ -1,0 +1,241 @@
+internal import FileIO
+internal import LogFormat
+
+/// Doing what the state decides: outside of the lock, on whatever thread comes by.
+extension Log {
+    /// Looks for work in the background: for appends that no thread waits for.
+    func schedulePump() {
+        runtime.schedule(after: 0) { [self] in pump() }
+    }
+
+    func pump() {
+        while let work = lock.withLock({ nextWork() }) { run(work) }
+        // What ended without an answer (a mark that did not fit, the last hope for a fresh segment) wakes nobody else.
+        wakeClosers()
+    }
+
+    struct Work {
+        var job: LogState.Job?
+        var refused: [LogState.Answer]
+        var ahead: SegmentRequest?
+        var removable: [SegmentEntry] = []
+
+        var isEmpty: Bool { job == nil && refused.isEmpty && ahead == nil && removable.isEmpty }
+    }
+
+    /// Under the lock: what is to be done next; nil when nothing is.
+    func nextWork() -> Work? {
+        let now = runtime.monotonicClock()
+        let job = state.nextJob(now: now)
+        let work = Work(
+            job: job, refused: state.takeRefused(), ahead: state.aheadRequest(now: now), removable: state.removable)
+        state.removable = []
+        if work.ahead != nil { backgroundCount += 1 }
+        if case .prepare = job { backgroundCount += 1 }
+        if !work.removable.isEmpty { backgroundCount += 1 }
+        return work.isEmpty ? nil : work
+    }
+
+    /// Outside the lock.
+    func run(_ work: Work) {
+        if !work.refused.isEmpty {
+            deliver(work.refused)
+            wakeClosers()
+        }
+        if !work.removable.isEmpty { SegmentRemoval(self, work.removable, .unused).start() }
+        if let request = work.ahead { SegmentPreparation(self, request).start() }
+        switch work.job {
+        case nil: break
+        case .gatherClientState: gatherClientState()
+        case .prepare(let request): SegmentPreparation(self, request).start()
+        case .write(let group): write(group)
+        }
+    }
+
+    private func gatherClientState() {
+        let nonce = runtime.randomNonzero()
+        let client: ClientCheckpoint
+        do throws(LogError) { client = try syncedClient() } catch { return passOn() }
+        let answers = lock.withLock { () -> [LogState.Answer] in
+            state.pendingNonce = nonce
+            let value = state.furthest(client)
+            if let error = snapshotError(value) { return state.turnAwayAll(error) }
+            state.forgetEras(before: value.through.lsn)
+            state.clientState = value
+            return []
+        }
+        deliver(answers)
+        passOn()
+        if !answers.isEmpty { wakeClosers() }
+    }
+
+    /// The client's state, for a snapshot. All that it knows is on the disk on return (it may know more than it covers), for
+    /// a snapshot is believed when it is found again. (Under `commit` it always is.)
+    func syncedClient() throws(LogError) -> ClientCheckpoint {
+        let client = clientSource?() ?? ClientCheckpoint(through: durableThrough, bytes: [])
+        try syncWritten()
+        return client
+    }
+
+    /// Whether a client's state can be written down.
+    func snapshotError(_ client: ClientCheckpoint) -> LogError? {
+        let bytes = state.snapshot(client).encodedBytes + 2 * SegmentEntry.byteCount
+        if bytes > budget.snapshotLimitBytes {
+            return LogError(
+                .tooLarge,
+                "the snapshot would take \(bytes) bytes, \(budget.snapshotLimitBytes) are set aside for it; "
+                    + "hold less state, or raise snapshotLimitBytes")
+        }
+        precondition(client.through.lsn <= state.durable.lsn, "a client's state cannot be ahead of what is durable")
+        return nil
+    }
+
+    // MARK: Groups
+
+    private func write(_ group: GroupCommit) {
+        let bytes = group.plan.totalBytes
+        let buffer = takeBuffer(bytes)
+        group.assemble(into: buffer, commitTime: runtime.wallClock())
+        let started = runtime.monotonicClock()
+        if configuration.durability == .commit {
+            group.segment.file.submitWrite(buffer, count: bytes, at: group.offset) { [self] error in
+                completed(group, buffer: buffer, since: started, error: error)
+            }
+        } else {
+            var failure: FileError?
+            do throws(FileError) {
+                try group.segment.file.write(buffer, count: bytes, at: group.offset)
+            } catch {
+                failure = error
+            }
+            completed(group, buffer: buffer, since: started, error: failure)
+        }
+    }
+
+    private func completed(_ group: GroupCommit, buffer: AlignedBuffer, since started: UInt64, error: FileError?) {
+        // The file was opened under a spare name; people look for it under the one that it has.
+        let error = error.map { error in
+            var named = error
+            named.path = "\(path)/\(FileNames.segment(group.segment.number))"
+            return named
+        }
+        let now = runtime.monotonicClock()
+        lock.lock()
+        if error == nil { state.statistics.wrote(group, nanoseconds: now - started) }
+        let answers = state.completed(group, error: error)
+        for answer in answers { answer.ticket.answer = answer.result }
+        returnBuffer(buffer)
+        let followUp = followUp(of: group, error, now: now)
+        lock.unlock()
+        announce(answers)
+        carryOut(followUp)
+        passOn()
+        wakeClosers()
+    }
+
+    /// What the end of a group gives rise to besides its answers.
+    private struct FollowUp {
+        /// The appends counted so far.
+        var idleTimer: UInt64?
+        var armsSyncTimer = false
+        var checkpoints = false
+        var voided: [SegmentEntry] = []
+        var unneeded: [SegmentNumber] = []
+    }
+
+    /// Under the lock.
+    private func followUp(of group: GroupCommit, _ error: FileError?, now: UInt64) -> FollowUp {
+        var followUp = FollowUp()
+        if state.isIdle, !idleTimerArmed, configuration.idleMarkDelay > 0, configuration.durability != .none {
+            idleTimerArmed = true
+            followUp.idleTimer = state.activity
+        }
+        if configuration.durability == .interval, !syncTimerArmed, state.synced.lsn < state.durable.lsn {
+            syncTimerArmed = true
+            followUp.armsSyncTimer = true
+        }
+        // At a roll, too, so that recovery need not go through a segment that has ended.
+        let rolled = error == nil && group.beginsSegment && group.segment.kind == .regular
+        if rolled || state.bytesSinceCheckpoint >= configuration.checkpointIntervalBytes, !checkpointing {
+            checkpointing = true
+            backgroundCount += 1
+            followUp.checkpoints = true
+        }
+        guard error == nil else { return followUp }
+        if group.opensEpoch {
+            followUp.voided = state.takeVoided()
+            if !followUp.voided.isEmpty { backgroundCount += 1 }
+        }
+        // In a reserve segment the other one is wanted back as soon as can be, also when an attempt has failed.
+        if group.beginsSegment || (group.segment.kind == .reserve && now >= state.retirementRetryAt) {
+            followUp.unneeded = state.retirableWithoutLeave()
+            if !followUp.unneeded.isEmpty { state.retirementsToCome += 1 }
+        }
+        return followUp
+    }
+
+    private func carryOut(_ followUp: FollowUp) {
+        if let activity = followUp.idleTimer { armIdleTimer(activity) }
+        if followUp.armsSyncTimer { armSyncTimer() }
+        if followUp.checkpoints { runtime.schedule(after: 0) { [self] in checkpointInBackground() } }
+        if !followUp.voided.isEmpty { SegmentRemoval(self, followUp.voided, .voided).start() }
+        if !followUp.unneeded.isEmpty { retireUnneeded(followUp.unneeded) }
+    }
+
+    /// Something is done and something may be waiting: hand the lead to the first thread that waits, or to the background.
+    func passOn() {
+        lock.lock()
+        guard let first = state.firstToLead else {
+            let needsPump = state.needsPump
+            lock.unlock()
+            if needsPump { schedulePump() }
+            return
+        }
+        lock.unlock()
+        if let cell = first.cell { runtime.signal(cell, value: AppendTicket.lead) } else { schedulePump() }
+    }
+
+    /// Outside the lock: writes the answers down and tells whoever waits.
+    func deliver(_ answers: [LogState.Answer]) {
+        guard !answers.isEmpty else { return }
+        lock.withLock { for answer in answers { answer.ticket.answer = answer.result } }
+        announce(answers)
+    }
+
+    private func announce(_ answers: [LogState.Answer]) {
+        for answer in answers {
+            if let completion = answer.ticket.completion {
+                completion(answer.result)
+            } else {
+                runtime.signal(answer.ticket.cell!, value: AppendTicket.done)
+            }
+        }
+    }
+
+    // MARK: Buffers
+
+    private func takeBuffer(_ bytes: Int) -> AlignedBuffer {
+        let buffer = lock.withLock { () -> AlignedBuffer? in
+            guard let index = buffers.firstIndex(where: { $0.byteCount >= bytes }) else { return nil }
+            return buffers.remove(at: index)
+        }
+        // In doubling sizes, so that one that was made for a group serves the next, which is a little longer.
+        var size = 65_536
+        while size < bytes && size < configuration.maximumGroupBytes { size *= 2 }
+        return buffer ?? AlignedBuffer(byteCount: max(size, bytes))
+    }
+
+    /// Under the lock. Keeps as many as can be in flight, the largest; lets the ones of rare large appends go.
+    private func returnBuffer(_ buffer: AlignedBuffer) {
+        guard buffer.byteCount <= 2 * configuration.maximumGroupBytes else { return }
+        // Ascending, so that a small group takes a small one and the first is the one to give up.
+        let place = buffers.firstIndex { $0.byteCount >= buffer.byteCount } ?? buffers.count
+        buffers.insert(buffer, at: place)
+        if buffers.count > configuration.groupsInFlight + 1 { buffers.removeFirst() }
+    }
+
+    /// Bytes that went to a file by another way than a group.
+    func count(written bytes: UInt64) {
+        lock.withLock { state.statistics.bytesWritten += bytes }
+    }
+}

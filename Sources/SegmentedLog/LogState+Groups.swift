@@ -1,0 +1,105 @@
+internal import FileIO
+internal import LogFormat
+
+/// Groups: what goes into one, and what its end means for those that wait.
+extension LogState {
+    mutating func takeGroup(from segment: ActiveSegment) -> GroupCommit {
+        var tickets: [AppendTicket] = []
+        var bytes = 0
+        var frames: [FramePayload] = []
+        var firstFrames: [Int] = []
+        if segment.isUnused { frames.append(firstFrame(of: segment)) }
+        bytes = frames.reduce(0) { $0 + $1.minimumFrameBytes }
+        for ticket in pending {
+            if !tickets.isEmpty && bytes + ticket.frameBytes > maximumGroupBytes { break }
+            guard accepts(ticket, behind: bytes, in: segment) else { break }
+            firstFrames.append(frames.count)
+            frames.append(contentsOf: ticket.frames)
+            tickets.append(ticket)
+            bytes += ticket.frameBytes
+        }
+        precondition(!tickets.isEmpty, "a group without appends")
+        pending.removeFirst(tickets.count)
+        for ticket in tickets { endClaim(of: ticket) }
+        return place(frames, tickets: tickets, firstFrames: firstFrames, in: segment, opensEpoch: false)
+    }
+
+    mutating func sealGroup(next: ActiveSegment) -> GroupCommit {
+        let segment = active!
+        let record = SealRecord(nextSegment: next.number, nextSalt: next.life.salt)
+        let group = place(
+            [FramePayload.own(.seal) { () throws(FormatError) in try record.encode() }], tickets: [],
+            firstFrames: [], in: segment, opensEpoch: false)
+        table.update(segment.number) { $0.endOffset = segment.cursor }
+        if durability != .commit { sealedUnsynced.append(segment) }
+        begin(next)
+        return group
+    }
+
+    /// Makes a prepared segment the active one.
+    mutating func begin(_ segment: ActiveSegment) {
+        prepared = nil
+        preparation = .idle
+        active = segment
+        if segment.kind == .regular { room.use(segment.segmentBytes) }
+        table.append(segment.entry(baseSequence: nextSequence))
+    }
+
+    /// The snapshot that begins a segment: the client's state as it gave it last, and the live segments.
+    mutating func firstFrame(of segment: ActiveSegment) -> FramePayload {
+        let client = clientState ?? ClientCheckpoint(through: synced, bytes: [])
+        clientState = nil
+        return FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot(client).encode() }
+    }
+
+    mutating func place(
+        _ frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int], in segment: ActiveSegment,
+        opensEpoch: Bool
+    ) -> GroupCommit {
+        let plan = GroupPlan(frames, blockBytes: blockBytes)
+        let group = GroupCommit(
+            segment: segment, plan: plan, frames: frames, tickets: tickets, firstFrames: firstFrames, epoch: epoch,
+            nonce: nonce, stated: synced, nextSequence: nextSequence, opensEpoch: opensEpoch)
+        segment.cursor += UInt64(plan.totalBytes)
+        nextSequence = group.end.nextSequence
+        bytesSinceCheckpoint += UInt64(plan.totalBytes)
+        lastFrame = frames.last!.type
+        if frames.contains(where: { $0.type == .put }) { table.update(segment.number) { $0.holdsEvents = true } }
+        inFlight.append(group)
+        statistics.began(group, inFlight: inFlight.count)
+        return group
+    }
+
+    /// A group's write has returned. Acknowledges, strictly in order, what is now durable.
+    mutating func completed(_ group: GroupCommit, error: FileError?) -> [Answer] {
+        group.outcome = error.map { .failed($0) } ?? .written
+        if let error, case .running = phase { phase = .latched(error) }
+        var answers: [Answer] = []
+        // In order: a group is acknowledged only when all before it are durable, for a cut before it voids it.
+        while let first = inFlight.first, case .written = first.outcome {
+            inFlight.removeFirst()
+            durable = first.end
+            if durability == .commit { synced = durable }
+            for (index, ticket) in first.tickets.enumerated() {
+                // At once, before any snapshot that covers this place can be taken: one that covered it and still listed
+                // them would call for files that may be gone.
+                if ticket.isRetirement { leave(ticket.retires) }
+                answers.append(Answer(ticket: ticket, result: .success(first.receipt(forTicket: index))))
+            }
+            if first.opensEpoch { opened(first) }
+        }
+        statistics.groupsInFlight = inFlight.count
+        if case .latched(let error) = phase, inFlight.allSatisfy({ $0.outcome != nil }) {
+            answers.append(contentsOf: settle(error))
+        } else if case .reopening(let first) = phase, let error {
+            inFlight.removeAll()
+            answers.append(contentsOf: becomeReadOnly(first, then: LogError(.fileOperation, "", fileError: error)))
+        }
+        return answers
+    }
+
+    private mutating func leave(_ numbers: Set<SegmentNumber>) {
+        leaving += table.entries.filter { numbers.contains($0.number) }
+        table.remove(numbers)
+    }
+}

@@ -1,0 +1,174 @@
+import Testing
+
+@testable import LogFormat
+
+@Suite struct PutEncoderTests {
+    private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+
+    private func encoded(_ transaction: Transaction, by encoder: inout PutEncoder) throws -> [UInt8] {
+        for event in transaction.events { try encoder.append(event) }
+        return try encoder.finish(
+            id: transaction.id, producer: transaction.producer, producerSequence: transaction.producerSequence,
+            bookmarks: transaction.bookmarks)
+    }
+
+    @Test func encoderWritesTheBytesOfTheTransaction() throws {
+        var random = Random(seed: 40)
+        var reused = PutEncoder()
+        for _ in 0..<2000 {
+            let transaction = random.put()
+            let expected = try transaction.encode(for: .put)
+            #expect(try encoded(transaction, by: &reused) == expected)
+            var reserving = PutEncoder(reservingBytes: expected.count)
+            #expect(try encoded(transaction, by: &reserving) == expected)
+        }
+    }
+
+    @Test func encoderCountsWhatWasAppended() throws {
+        var random = Random(seed: 41)
+        for _ in 0..<200 {
+            var encoder = PutEncoder(reservingBytes: -1)
+            var transaction = Transaction(id: 0)
+            #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
+            for _ in 0..<random.index(below: 9) {
+                let event = random.event()
+                let added = PutEncoder.encodedBytes(
+                    headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
+                #expect(added == event.encodedBytes)
+                try encoder.append(event)
+                transaction.events.append(event)
+                #expect(encoder.eventCount == transaction.events.count)
+                #expect(encoder.bodyBytes == transaction.events.reduce(0) { $0 + $1.body.count })
+                #expect(encoder.encodedBytes == transaction.encodedBytes)
+            }
+            guard !transaction.events.isEmpty else { continue }
+            #expect(try encoder.finish(id: 0).count == transaction.encodedBytes)
+            #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
+        }
+    }
+
+    @Test func eventAtEachLimitIsEncoded() throws {
+        let events = [
+            Event(headers: (0..<1024).map { EventHeader(key: "k\($0)", value: []) }, body: []),
+            Event(headers: [EventHeader(key: String(repeating: "k", count: 255), value: zeros(65_536))], body: [1]),
+            Event(extensions: [.unknown(tag: 5, bytes: zeros(65_532))], body: []),
+            Event(body: zeros(16_777_216)), Event(body: []),
+        ]
+        for event in events {
+            let transaction = Transaction(id: 1, events: [event])
+            var encoder = PutEncoder()
+            #expect(try encoded(transaction, by: &encoder) == transaction.encode(for: .put))
+        }
+    }
+
+    /// One event for each way to be refused, with the error.
+    private func refused() -> [(Event, FormatError)] {
+        func header(_ key: String, _ value: [UInt8] = []) -> EventHeader { EventHeader(key: key, value: value) }
+        func error(_ code: FormatError.Code, at offset: Int = 0) -> FormatError {
+            FormatError(.event, code, at: offset)
+        }
+        let many = (0..<100).map { header("key-\($0)") }
+        return [
+            (Event(headers: (0..<1025).map { header("k\($0)") }, body: []), error(.outOfRange(.headerCount), at: 2)),
+            (Event(body: zeros(16_777_217)), error(.outOfRange(.bodyBytes), at: 4)),
+            (Event(headers: [header("a"), header("")], body: [1]), error(.outOfRange(.headerKey))),
+            (
+                Event(headers: [header(String(repeating: "k", count: 256))], body: []),
+                error(.outOfRange(.headerKey))
+            ),
+            (Event(headers: [header("a", zeros(65_537))], body: []), error(.outOfRange(.headerValue))),
+            (Event(headers: [header("a"), header("b"), header("a")], body: [1]), error(.repeated(.headerKey))),
+            (Event(headers: many + [header("key-7")], body: [1]), error(.repeated(.headerKey))),
+            (
+                Event(extensions: [.unknown(tag: 5, bytes: zeros(65_533))], body: []),
+                error(.outOfRange(.extensionBytes))
+            ),
+            (Event(extensions: [.unknown(tag: 3, bytes: [1])], body: []), error(.outOfRange(.extensionTag))),
+            (Event(extensions: [.priority(1), .expiry(1)], body: []), error(.outOfOrder(.extensionTag))),
+        ]
+    }
+
+    @Test func refusedAppendChangesNothing() throws {
+        for (event, expected) in refused() {
+            #expect(throws: expected) { try Transaction(id: 1, events: [event]).encode(for: .put) }
+            var encoder = PutEncoder()
+            #expect(throws: expected) { try encoder.append(event) }
+            #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
+            try encoder.append(Samples.event)
+            #expect(throws: expected) { try encoder.append(event) }
+            #expect(encoder.eventCount == 1 && encoder.bodyBytes == Samples.event.body.count)
+            try encoder.append(Samples.extendedEvent)
+            #expect(throws: expected) { try encoder.append(event) }
+            let expectedBytes = try Transaction(id: 1, events: [Samples.event, Samples.extendedEvent])
+                .encode(for: .put)
+            #expect(encoder.encodedBytes == expectedBytes.count)
+            #expect(try encoder.finish(id: 1) == expectedBytes)
+        }
+    }
+
+    @Test func refusedFinishChangesNothing() throws {
+        func error(_ structure: FormatError.Structure, _ code: FormatError.Code, at offset: Int = 0) -> FormatError {
+            FormatError(structure, code, at: offset)
+        }
+        let mark = Samples.bookmark
+        var encoder = PutEncoder()
+        #expect(throws: error(.transaction, .outOfRange(.eventCount), at: 4)) { try encoder.finish(id: 1) }
+        try encoder.append(Samples.event)
+        #expect(throws: error(.transaction, .outOfRange(.producerSequence), at: 32)) {
+            try encoder.finish(id: 1, producerSequence: 1)
+        }
+        for (bookmarks, expected) in [
+            ([mark, mark], error(.bookmark, .repeated(.bookmarkName))),
+            ([Bookmark(name: "", value: [])], error(.bookmark, .outOfRange(.bookmarkName))),
+            ([Bookmark(name: "b", value: zeros(65_537))], error(.bookmark, .outOfRange(.bookmarkValue), at: 2)),
+            (
+                (0..<4097).map { Bookmark(name: "b\($0)", value: []) },
+                error(.transaction, .outOfRange(.bookmarkCount), at: 40)
+            ),
+        ] {
+            #expect(throws: expected) { try encoder.finish(id: 1, bookmarks: bookmarks) }
+        }
+        #expect(encoder.eventCount == 1)
+        let expected = try Transaction(id: 1, bookmarks: [mark], events: [Samples.event]).encode(for: .put)
+        #expect(try encoder.finish(id: 1, bookmarks: [mark]) == expected)
+    }
+
+    @Test func transactionOf64MiBIsTheLongest() throws {
+        let body = zeros(16_777_216)
+        var encoder = PutEncoder()
+        for _ in 0..<3 { try encoder.append(Event(body: body)) }
+        let rest = FormatConstants.maximumTransactionBytes - 48 - 3 * (8 + body.count)
+        let tooLong = FormatError(.transaction, .outOfRange(.transactionBytes), at: 0)
+        #expect(throws: tooLong) { try encoder.append(Event(body: zeros(rest - 7))) }
+        #expect(encoder.eventCount == 3)
+        try encoder.append(Event(body: zeros(rest - 16)))
+        #expect(encoder.encodedBytes == FormatConstants.maximumTransactionBytes - 8)
+        #expect(throws: tooLong) { try encoder.finish(id: 1, bookmarks: [Bookmark(name: "bcd", value: [])]) }
+        try encoder.append(Event(body: []))
+        #expect(throws: tooLong) { try encoder.append(Event(body: [])) }
+        let raw = try encoder.finish(id: 1)
+        #expect(raw.count == FormatConstants.maximumTransactionBytes)
+        #expect(try PutFrameIndex(indexing: raw.rawBytes, eventCount: 5, transactionCount: 1).count == 5)
+    }
+
+    @Test func copiesOfAnEncoderAreIndependent() throws {
+        var encoder = PutEncoder()
+        try encoder.append(Samples.event)
+        var copy = encoder
+        try copy.append(Samples.extendedEvent)
+        let raw = try copy.finish(id: 2)
+        #expect(try encoder.finish(id: 1) == Transaction(id: 1, events: [Samples.event]).encode(for: .put))
+        #expect(
+            try raw == Transaction(id: 2, events: [Samples.event, Samples.extendedEvent]).encode(for: .put))
+    }
+
+    @Test func encoderForgetsWhatWasRemoved() throws {
+        var encoder = PutEncoder()
+        encoder.removeAll()
+        try encoder.append(Samples.extendedEvent)
+        encoder.removeAll()
+        #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
+        try encoder.append(Samples.event)
+        #expect(try encoder.finish(id: 1) == Transaction(id: 1, events: [Samples.event]).encode(for: .put))
+    }
+}

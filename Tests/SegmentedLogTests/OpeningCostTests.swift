@@ -1,0 +1,95 @@
+import FileIO
+import LogFormat
+import SegmentedLog
+import SimulatedFileIO
+import Testing
+
+/// P7: an opening costs the same whatever the log holds.
+@Suite struct OpeningCostTests {
+    /// Segments of 32 KiB, with a snapshot that has room for a thousand of them.
+    private static let configuration = {
+        var configuration = LogConfiguration(capacityBytes: 64 << 20)
+        configuration.segmentBytes = 64 << 10
+        configuration.snapshotLimitBytes = 48 << 10 - 4096
+        configuration.idleMarkDelay = 0
+        return configuration
+    }()
+
+    private struct Cost: Equatable, CustomStringConvertible {
+        var calls: Int
+        var bytesRead: Int
+        var frames: Int
+
+        var description: String { "\(calls) calls, \(bytesRead) bytes read, \(frames) frames replayed" }
+    }
+
+    /// A log with so many live segments, killed ten appends behind a roll; what opening it costs.
+    private func cost(segments wanted: Int, checkpoint: Bool = true) throws -> Cost {
+        let world = World()
+        let log = try world.open(Self.configuration)
+        var tag = 0
+        while log.segments.count < wanted + 1 {
+            _ = try log.append([put(tag, bytes: 2000)])
+            world.runtime.runUntilIdle()
+            tag += 1
+        }
+        try log.retire(log.segments.dropLast(wanted).map(\.number))
+        try log.checkpoint()
+        for index in 0..<10 { _ = try log.append([put(tag + index, bytes: 200)]) }
+        world.runtime.runUntilIdle()
+        #expect(log.segments.count == wanted)
+        let next = world.afterPowerCut()
+        if !checkpoint { try next.unlink("checkpoint") }
+        let counting = CountingFileSystem(next.system)
+        let again = try Log.open(
+            at: World.path, fileSystem: counting, runtime: next.runtime, configuration: Self.configuration)
+        #expect(again.recoveryReport.losses.isEmpty)
+        #expect(again.segments.count == wanted)
+        return Cost(
+            calls: counting.counts.calls, bytesRead: counting.counts.bytesRead,
+            frames: again.recoveryReport.framesReplayed)
+    }
+
+    @Test func anOpeningMakesNoMoreCallsAndReadsNoMoreWithManySegmentsThanWithOne() throws {
+        let one = try cost(segments: 1)
+        for count in [2, 16, 200] {
+            let many = try cost(segments: count)
+            #expect(many.calls <= one.calls && many.bytesRead <= one.bytesRead, "\(count): \(many); one: \(one)")
+        }
+        print("opening: \(one)")
+    }
+
+    @Test func withoutACheckpointItIsBoundedByOneSegmentMore() throws {
+        let one = try cost(segments: 1, checkpoint: false)
+        for count in [2, 16, 200] {
+            let many = try cost(segments: count, checkpoint: false)
+            #expect(many.calls <= one.calls + 16, "\(count): \(many); one: \(one)")
+            #expect(many.bytesRead <= one.bytesRead + 4 * (64 << 10), "\(count): \(many); one: \(one)")
+        }
+    }
+
+    /// Without it recovery would go through all of the segment before, too.
+    @Test func aRollIsFollowedByACheckpoint() throws {
+        let world = World()
+        let log = try world.open(Self.configuration)
+        var tag = 0
+        while log.segments.count < 3 {
+            _ = try log.append([put(tag, bytes: 2000)])
+            tag += 1
+        }
+        world.runtime.runUntilIdle()
+        let next = world.afterPowerCut()
+        var replayed = 0
+        let again = try next.open(Self.configuration) { _ in replayed += 1 }
+        #expect(again.recoveryReport.base.hasPrefix("checkpoint"))
+        #expect(again.recoveryReport.segmentsScanned == 1 && replayed < 8, "\(again.recoveryReport)")
+    }
+
+    @Test func aCheckpointWritesNoMoreThanItHas() throws {
+        let world = World()
+        let log = try world.open(Self.configuration)
+        let before = log.statistics.bytesWritten
+        try log.checkpoint()
+        #expect(log.statistics.bytesWritten - before == 4096)
+    }
+}
