@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "FileIO", targets: ["FileIO"]),
         .library(name: "SimulatedFileIO", targets: ["SimulatedFileIO"]),
         .library(name: "SegmentedLog", targets: ["SegmentedLog"]),
+        .library(name: "DurableChannel", targets: ["DurableChannel"]),
         .executable(name: "walbench", targets: ["walbench"]),
     ],
     targets: [
@@ -33,9 +34,12 @@ let package = Package(
         .target(name: "FileIO", dependencies: ["CLinux"], swiftSettings: strict),
         .target(name: "SimulatedFileIO", dependencies: ["FileIO"], swiftSettings: strict),
         .target(name: "SegmentedLog", dependencies: ["LogFormat", "FileIO"], swiftSettings: strict),
+        .target(
+            name: "DurableChannel", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),
 
         .executableTarget(
-            name: "walbench", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),
+            name: "walbench", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],
+            swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
@@ -47,5 +51,10 @@ let package = Package(
             name: "SegmentedLogTests",
             dependencies: ["SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "DurableChannelTests",
+            dependencies: [
+                "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport",
+            ], swiftSettings: strict),
     ]
 )

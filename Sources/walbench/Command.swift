@@ -1,18 +1,32 @@
 import FileIO
 import Glibc
-import LogFormat
-import SegmentedLog
 
 private let usage = """
-    usage: walbench raw [options]    synced writes of one thread, by size and method
-           walbench log [options]    the log beside a bare log and raw writes, in one run
+    usage: walbench COMMAND [options]
 
-      --dir D         where to measure: an existing directory on the disk in question (default: .)
-      --seconds S     length of one measurement (default: 1)
-      --rounds N      how often each is measured (default: 5)
-      --format F      text or json (default: text)
+      raw      synced writes of one thread, by size and method
+      log      the log beside a bare log and raw writes
+      commit   the channel's commit of one event, one producer, beside both                 (bar B1)
+      put      producers and batches: events/s and latency of commits, beside both          (B2, B3; with --lines B4)
+      take     draining a cold backlog, beside a bare loop; puts and takes together         (B5, B6)
+      ready    opening after kill -9 with many queued events, and the first take            (B7)
 
-    The files take up to 2.5 GB and are removed at the end.
+      --dir D          where to measure: an existing directory on the disk in question (default: .)
+      --rounds N       how often each is measured, in turn (default: 9; raw and log 5)
+      --seconds S      length of one measurement (default: 1; put and take 0.2)
+      --producers L    put: one or more numbers, with commas (default: 1,8,64); take: so many puts and as many takes
+                       together (default: 4)
+      --batch L        put: events in a transaction (default: 1,100, and for 64 producers only 1); take: of the puts
+                       (default: 100)
+      --body B         bytes of a body, random (default: 512)
+      --lines F        commit, put, take: bodies are the lines of F, and the channel compresses them with LZ4; else it
+                       does not compress
+      --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000)
+      --full           ready: 10,000,000 queued events, too
+      --format F       text or json (default: text)
+      --verbose        every round of everything, in text (json always has them)
+
+    The files are removed at the end. They take up to 4 GB; those of ready three times the bodies of all its events.
     Exit codes: 0 measured, 64 wrong arguments, 74 an operation failed, 130 interrupted.
     """
 
@@ -23,6 +37,7 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             print(usage)
             exit(0)
         }
+        if options.command == .life { try Life(options).run() }
         print(try measure(options))
         exit(0)
     } catch let error as UsageError {
@@ -39,12 +54,18 @@ func run(_ arguments: ArraySlice<String>) -> Never {
 
 private func measure(_ options: Options) throws -> String {
     Interruption.arm()
+    let bodies = try Bodies(options)
     let workplace = try Workplace(under: options.directory)
     defer { workplace.remove() }
-    switch options.command {
-    case .raw: return try RawBenchmark(options, workplace).run().rendered(as: options.format)
-    case .log: return try LogBenchmark(options, workplace).run().rendered(as: options.format)
-    }
+    let report =
+        switch options.command {
+        case .raw: try RawBenchmark(options, workplace).run()
+        case .log: try LogBenchmark(options, workplace).run()
+        case .commit, .put: try PutBenchmark(options, workplace, bodies).run()
+        case .take: try TakeBenchmark(options, workplace, bodies).run()
+        case .ready, .life: try ReadyBenchmark(options, workplace).run()
+        }
+    return report.rendered(as: options.format)
 }
 
 private func complain(_ message: String) {

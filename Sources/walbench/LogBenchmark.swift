@@ -5,16 +5,15 @@ import SegmentedLog
 ///
 /// - **log**: each thread encodes a batch into one frame and appends it; the encoding counts.
 /// - **bare**: the same threads and bytes, encoded beforehand, through ``BareLog``.
-/// - **raw**: one thread, blocks of the size that the log's groups had in the measurement before; the best of the
-///   methods, each of which has its share of the time. Its events per second are those that the log has in so many
-///   bytes.
+/// - **raw**: one thread, blocks of the size that the log's groups had in the measurement before. Its events per second
+///   are those that the log has in so many bytes.
 struct LogBenchmark {
-    enum Subject: String, CaseIterable { case log, bare, raw }
-
     let options: Options
     let workplace: Workplace
 
     private static let appenderCounts = [1, 8]
+    private static let eventsInBatch = 100
+    private static let bodies = Bodies.random(512)
 
     init(_ options: Options, _ workplace: Workplace) {
         self.options = options
@@ -22,68 +21,64 @@ struct LogBenchmark {
     }
 
     func run() throws -> Report {
-        let rawWriters = try RawWriter.all(in: workplace)
-        let bare = BareLog(try makeBareFile(), blockBytes: workplace.volume.logicalBlockBytes)
-        let log = try MeasuredLog(at: workplace.logPath)
-        var series = try Self.appenderCounts.map { try LogSeries(appenders: $0) }
-
-        // Round 0 warms up: memory, the log's first segments, and the size of its groups.
-        for round in 0...options.rounds {
-            for index in series.indices {
-                for turn in Subject.allCases.indices {
-                    let subject = Subject.allCases[(round + turn) % Subject.allCases.count]
-                    let sample =
-                        switch subject {
-                        case .log: try measure(log, &series[index])
-                        case .bare: try measure(bare, series[index])
-                        case .raw: try measure(rawWriters, &series[index])
-                        }
-                    if round > 0 { series[index].add(sample, of: subject) }
-                }
-                if round == 0 { series[index].endWarmUp() }
+        let baselines = try Baselines(options, workplace)
+        let log = try MeasuredLog(at: workplace.path("log"))
+        let workloads = try Self.appenderCounts.map {
+            try Workload(Self.bodies, threads: $0, eventsInBatch: Self.eventsInBatch)
+        }
+        let encoding = try workloads.map(Self.encodingMicroseconds)
+        var series = workloads.map {
+            Series(count($0.threads, "appender"), [.log, .bare, .raw], bodyBytes: $0.bodyBytes)
+        }
+        try interleave(&series, rounds: options.rounds) { series, index, subject in
+            switch subject {
+            case .bare: return [(subject, try baselines.measureBare(workloads[index]))]
+            case .raw:
+                let writes = WriteFigures([series.latest[.log]!.writes!], bodyBytes: series.bodyBytes)
+                return [
+                    (subject, try baselines.measureRaw(bytes: writes.groupBytes, eventsEach: writes.eventsInGroup))
+                ]
+            default: return [(subject, try measure(log, workloads[index]))]
             }
         }
         try log.close()
-        return LogReport(options: options, machine: Machine(workplace), series: series).report
+        return SeriesReport(
+            options: options, title: "batches of \(Self.eventsInBatch) events of \(Self.bodies.name)",
+            machine: Machine(workplace), entries: zip(series, encoding).map(entry)
+        ).report
     }
 
-    /// Over the best method that the file system has.
-    private func makeBareFile() throws(FileError) -> any StorageFile {
-        for method in WriteMethod.allCases {
-            if let file = try workplace.makePrewrittenFile("bare", method) { return file }
-        }
-        throw FileError(.create, path: workplace.directory.path, errno: 0, reason: .unsupported)
-    }
-
-    private func measure(_ log: MeasuredLog, _ series: inout LogSeries) throws -> LogSeries.Sample {
-        let workload = series.workload
+    private func measure(_ log: MeasuredLog, _ workload: Workload) throws -> Sample {
         let before = log.traffic.reading
-        let measured = try Measurement(threads: series.appenders, for: options.nanoseconds) { thread, turn in
+        let measured = try Measurement(threads: workload.threads, for: options.nanoseconds) { thread, turn, _ in
             try log.append(try workload.frame(thread: thread, turn: turn))
         }
-        let events = measured.latencies.count * Workload.eventsInBatch
-        series.count(log.traffic.reading - before, events: events)
+        var sample = Sample(measured, eventsEach: Double(workload.eventsInBatch))
+        sample.writes = Sample.Writes(
+            traffic: log.traffic.reading - before, events: Double(measured.count * workload.eventsInBatch),
+            transactions: Double(measured.count))
         try log.settle()
-        return LogSeries.Sample(measured, eventsEach: Double(Workload.eventsInBatch))
+        return sample
     }
 
-    private func measure(_ bare: BareLog, _ series: LogSeries) throws -> LogSeries.Sample {
-        let workload = series.workload
-        let measured = try Measurement(threads: series.appenders, for: options.nanoseconds) { thread, turn in
-            try bare.append(workload.payload(thread: thread, turn: turn))
+    /// What one thread, with nothing beside it, needs to make a frame of a batch: in the log's figures, not in the bare
+    /// log's.
+    private static func encodingMicroseconds(_ workload: Workload) throws -> Double {
+        let encoding = try Measurement(threads: 1, for: 50_000_000) { thread, turn, _ in
+            _ = try workload.frame(thread: thread, turn: turn)
         }
-        return LogSeries.Sample(measured, eventsEach: Double(Workload.eventsInBatch))
+        return Statistics(encoding.latencies.map { Double($0) / 1000 }).median
     }
 
-    private func measure(_ writers: [RawWriter], _ series: inout LogSeries) throws -> LogSeries.Sample {
-        let blockBytes = workplace.roundedToBlock(Int(series.latestGroupBytes))
-        var best: (method: String, measured: Measurement)?
-        for writer in writers {
-            let share = options.nanoseconds / UInt64(writers.count)
-            let measured = try writer.measure(blockBytes: blockBytes, for: share)
-            if measured.operationsPerSecond > best?.measured.operationsPerSecond ?? 0 { best = (writer.name, measured) }
-        }
-        series.rawMethods.append(best!.method)
-        return LogSeries.Sample(best!.measured, eventsEach: Double(blockBytes) / series.latestBytesPerEvent)
+    private func entry(_ series: Series, encodingMicroseconds: Double) -> SeriesReport.Entry {
+        let writes = series.writes
+        return SeriesReport.Entry(
+            series: series,
+            remarks: [
+                "groups of \(kibibytes(writes.groupBytes)), \(decimal(writes.amplification, 2)) B written for each B "
+                    + "of event bodies; encoding alone \(decimal(encodingMicroseconds, 1)) us a batch"
+            ],
+            comparisons: [series.compare("events/s", to: .bare), series.compare("events/s", to: .raw)],
+            json: [("writes", writes.json), ("encodingMicroseconds", .number(encodingMicroseconds))])
     }
 }

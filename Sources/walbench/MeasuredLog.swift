@@ -7,20 +7,17 @@ import Synchronization
 final class MeasuredLog: Sendable {
     let traffic: Traffic
     private let log: Log
-    private let runtime = SystemRuntime()
     /// The newest segment that an append went to.
     private let newestSegment = Atomic<UInt64>(1)
 
     /// Room for what is appended faster than it is let go; the disk holds a few segments of it.
     private static let capacityBytes: UInt64 = 8 << 30
-    /// Longer than the log waits before it states in a mark that it is idle.
-    private static let quietNanoseconds: UInt64 = 150_000_000
 
     init(at path: String) throws {
         let fileSystem = CountingFileSystem(LinuxFileSystem())
         traffic = fileSystem.traffic
         log = try Log.open(
-            at: path, fileSystem: fileSystem, runtime: runtime,
+            at: path, fileSystem: fileSystem, runtime: SystemRuntime(),
             configuration: LogConfiguration(capacityBytes: Self.capacityBytes))
     }
 
@@ -36,12 +33,7 @@ final class MeasuredLog: Sendable {
     /// measurement of something else.
     func settle() throws {
         try log.retire(endedSegments)
-        var last = traffic.reading
-        while true {
-            _ = runtime.wait(for: WaitCell(), timeout: Self.quietNanoseconds)
-            guard traffic.reading != last else { return }
-            last = traffic.reading
-        }
+        traffic.waitUntilQuiet()
     }
 
     func close() throws { try log.close() }

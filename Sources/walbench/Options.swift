@@ -1,13 +1,28 @@
 /// What the command line asks for.
 struct Options: Sendable {
-    enum Command: String { case raw, log }
+    enum Command: String, CaseIterable {
+        case raw, log, commit, put, take, ready
+        /// One process of `ready`, started by it and killed by it.
+        case life
+    }
+
     enum Format: String { case text, json }
 
-    var command: Command
+    let command: Command
     var directory = "."
-    var seconds = 1.0
-    var rounds = 5
+    var seconds: Double
+    var rounds: Int
     var format = Format.text
+    var isVerbose = false
+    var bodyBytes = 512
+    var linesPath: String?
+    var isFull = false
+    /// In a life: event 1 is taken and stays so.
+    var holdsFirst = false
+    // Where nil the command has its own.
+    var producers: [Int]?
+    var batches: [Int]?
+    var events: [Int]?
 
     var nanoseconds: UInt64 { UInt64(seconds * 1e9) }
 
@@ -17,18 +32,58 @@ struct Options: Sendable {
         guard let name = rest.popFirst(), !arguments.contains("--help"), !arguments.contains("-h") else { return nil }
         guard let command = Command(rawValue: name) else { throw UsageError("there is no command '\(name)'") }
         self.command = command
+        seconds = command.seconds
+        rounds = command.rounds
         while let option = rest.popFirst() {
-            guard let value = rest.popFirst() else { throw UsageError("'\(option)' is unknown or lacks its value") }
-            switch option {
-            case "--dir": directory = value
-            case "--seconds": seconds = try Self.number(value, option, in: 0.001...3600)
-            case "--rounds": rounds = try Self.number(value, option, in: 1...1000)
-            case "--format":
-                guard let format = Format(rawValue: value) else { throw UsageError("there is no format '\(value)'") }
-                self.format = format
-            default: throw UsageError("there is no option '\(option)'")
+            guard command.options.contains(option) else {
+                throw UsageError(
+                    "'\(name)' has no option '\(option)'; it has \(command.options.joined(separator: " "))")
             }
+            if setFlag(option) { continue }
+            guard let value = rest.popFirst() else { throw UsageError("'\(option)' lacks its value") }
+            try set(option, value)
         }
+    }
+
+    private mutating func setFlag(_ option: String) -> Bool {
+        switch option {
+        case "--verbose": isVerbose = true
+        case "--full": isFull = true
+        case "--hold": holdsFirst = true
+        default: return false
+        }
+        return true
+    }
+
+    private mutating func set(_ option: String, _ value: String) throws(UsageError) {
+        switch option {
+        case "--dir": directory = value
+        case "--seconds": seconds = try Self.number(value, option, in: 0.001...3600)
+        case "--rounds": rounds = try Self.number(value, option, in: 1...1000)
+        case "--producers": producers = try numbers(value, option, in: 1...1024)
+        case "--batch": batches = try numbers(value, option, in: 1...10_000)
+        case "--events": events = try numbers(value, option, in: 1...1_000_000_000)
+        case "--body": bodyBytes = try Self.number(value, option, in: 1...65_536)
+        case "--lines": linesPath = value
+        default:
+            guard let format = Format(rawValue: value) else {
+                throw UsageError("\(option) takes text or json, not '\(value)'")
+            }
+            self.format = format
+        }
+    }
+
+    private func numbers(
+        _ text: String, _ option: String, in range: ClosedRange<Int>
+    ) throws(UsageError) -> [Int] {
+        var numbers: [Int] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            numbers.append(try Self.number(String(part), option, in: range))
+        }
+        guard numbers.count == 1 || command == .put || command == .ready else {
+            throw UsageError("'\(command.rawValue)' takes one number for \(option), not '\(text)'")
+        }
+        return numbers
     }
 
     private static func number<N: LosslessStringConvertible & Comparable>(
@@ -38,6 +93,36 @@ struct Options: Sendable {
             throw UsageError("\(option) takes a number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
         }
         return number
+    }
+}
+
+extension Options.Command {
+    fileprivate var options: [String] {
+        let all = ["--dir", "--rounds", "--format", "--verbose"]
+        return switch self {
+        case .raw, .log: all + ["--seconds"]
+        case .commit: all + ["--seconds", "--body", "--lines"]
+        case .put: all + ["--seconds", "--producers", "--batch", "--body", "--lines"]
+        case .take: all + ["--seconds", "--producers", "--batch", "--body", "--lines", "--events"]
+        case .ready: all + ["--events", "--body", "--full"]
+        case .life: ["--dir", "--events", "--body", "--hold"]
+        }
+    }
+
+    /// A bar is a median of at least nine pairs.
+    fileprivate var rounds: Int {
+        switch self {
+        case .raw, .log: 5
+        case .commit, .put, .take, .ready, .life: 9
+        }
+    }
+
+    /// So that a run with defaults ends within a minute.
+    fileprivate var seconds: Double {
+        switch self {
+        case .raw, .log, .commit, .ready, .life: 1
+        case .put, .take: 0.2
+        }
     }
 }
 

@@ -53,10 +53,14 @@ struct RawBenchmark {
                         whole(rate.median * Double(line.blockBytes) / 1e6), whole(latency.median),
                         whole(latency.quantile(0.99)),
                     ], widths: widths, names: 2))
+            if options.isVerbose {
+                text.append("  round by round: " + line.rates.map(whole).joined(separator: " "))
+            }
             results.append(
                 .object([
                     ("blockBytes", .number(Double(line.blockBytes))), ("method", .text(line.writer.name)),
-                    ("writesPerSecond", rate.json), ("p50Microseconds", .number(latency.median)),
+                    ("writesPerSecond", rate.json), ("rounds", .list(line.rates.map(JSON.number))),
+                    ("p50Microseconds", .number(latency.median)),
                     ("p99Microseconds", .number(latency.quantile(0.99))),
                 ]))
         }

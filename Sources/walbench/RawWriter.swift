@@ -41,7 +41,7 @@ final class RawWriter: @unchecked Sendable {
         let buffer = AlignedBuffer(byteCount: blockBytes)
         var random = SystemRandomNumberGenerator()
         buffer.copy(from: (0..<blockBytes).map { _ in UInt8.random(in: 0...255, using: &random) }, at: 0)
-        return try Measurement(threads: 1, for: nanoseconds) { [self] _, _ in try write(buffer, blockBytes) }
+        return try Measurement(threads: 1, for: nanoseconds) { [self] _, _, _ in try write(buffer, blockBytes) }
     }
 
     private func write(_ buffer: AlignedBuffer, _ count: Int) throws(FileError) {
@@ -62,6 +62,6 @@ final class RawWriter: @unchecked Sendable {
 }
 
 /// On Linux the calling thread does the write, so that the outcome is there when `submitWrite` returns.
-private final class WriteOutcome: @unchecked Sendable {
+final class WriteOutcome: @unchecked Sendable {
     var error: FileError?
 }

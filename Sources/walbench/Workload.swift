@@ -1,50 +1,64 @@
 import LogFormat
 
-/// What is appended: batches of random events with two headers, a few for each thread, used in turn.
+/// What is put or appended: batches of events with two headers, a number of them for each thread, used in turn.
 struct Workload: Sendable {
-    static let eventsInBatch = 100
-    static let bodyBytes = 512
-    private static let batchesOfThread = 8
+    let threads: Int
+    let eventsInBatch: Int
+    /// The mean.
+    let bodyBytes: Double
+    /// The mean of what an event takes in a payload that is not compressed.
+    let encodedBytes: Double
 
     private let batches: [[[Event]]]
-    /// The same encoded, for the bare log, which does not encode.
+    /// The same encoded, for the baselines, which do not encode.
     private let payloads: [[[UInt8]]]
 
-    init(threads: Int) throws(FormatError) {
+    init(_ bodies: Bodies, threads: Int, eventsInBatch: Int) throws(FormatError) {
+        self.threads = threads
+        self.eventsInBatch = eventsInBatch
+        let turns = bodies.batches(ofEach: threads, events: eventsInBatch)
         var random = SystemRandomNumberGenerator()
-        let batches = (0..<threads).map { _ in
-            (0..<Self.batchesOfThread).map { _ in (0..<Self.eventsInBatch).map { _ in Self.event(&random) } }
-        }
+        var batches: [[[Event]]] = []
         var payloads: [[[UInt8]]] = []
-        for ofThread in batches {
+        for thread in 0..<threads {
+            var ofThread: [[Event]] = []
             var encoded: [[UInt8]] = []
-            for events in ofThread { encoded.append(try Self.encode(events, id: 0)) }
+            for turn in 0..<turns {
+                let first = (turn * threads + thread) * eventsInBatch
+                let batch = (first..<first + eventsInBatch).map { Self.event(bodies.body($0, &random)) }
+                ofThread.append(batch)
+                encoded.append(try Self.encode(batch, id: 0))
+            }
+            batches.append(ofThread)
             payloads.append(encoded)
         }
         self.batches = batches
         self.payloads = payloads
+        let count = Double(batches.reduce(0) { $0 + $1.count } * eventsInBatch)
+        bodyBytes = Double(batches.joined().joined().reduce(0) { $0 + $1.body.count }) / count
+        encodedBytes = Double(payloads.joined().reduce(0) { $0 + $1.count }) / count
     }
 
-    func payload(thread: Int, turn: Int) -> [UInt8] { payloads[thread][turn % Self.batchesOfThread] }
+    func batch(thread: Int, turn: Int) -> [Event] { batches[thread][turn % batches[thread].count] }
+
+    func payload(thread: Int, turn: Int) -> [UInt8] { payloads[thread][turn % payloads[thread].count] }
 
     /// Encodes and checksums a batch: what a committing thread does on the way to the log.
     func frame(thread: Int, turn: Int) throws(FormatError) -> FramePayload {
-        let events = batches[thread][turn % Self.batchesOfThread]
-        return try FramePayload(
-            type: .put, eventCount: UInt32(events.count), transactionCount: 1,
-            raw: try Self.encode(events, id: UInt64(turn)))
+        try FramePayload(
+            type: .put, eventCount: UInt32(eventsInBatch), transactionCount: 1,
+            raw: try Self.encode(batch(thread: thread, turn: turn), id: UInt64(turn)))
     }
 
     private static func encode(_ events: [Event], id: UInt64) throws(FormatError) -> [UInt8] {
         try TransactionBatch(type: .put, transactions: [Transaction(id: id, events: events)]).encode()
     }
 
-    private static func event(_ random: inout SystemRandomNumberGenerator) -> Event {
+    private static func event(_ body: [UInt8]) -> Event {
         Event(
             headers: [
                 EventHeader(key: "host", value: Array("web-1.example".utf8)),
                 EventHeader(key: "source", value: Array("access-log".utf8)),
-            ],
-            body: (0..<bodyBytes).map { _ in UInt8.random(in: 0...255, using: &random) })
+            ], body: body)
     }
 }

@@ -6,11 +6,9 @@ struct Workplace {
     let fileSystem = LinuxFileSystem()
     let directory: any StorageDirectory
     let volume: VolumeStatus
-    /// For the log, which wants a directory of its own.
-    let logPath: String
 
     /// What pre-written files have, and so how far writes go before they begin again at the front.
-    static let fileBytes: UInt64 = 256 << 20
+    static let fileBytes: UInt64 = 128 << 20
 
     /// `parent` must exist: a mistyped path is not to be made, nor the wrong disk measured.
     init(under parent: String) throws {
@@ -19,13 +17,27 @@ struct Workplace {
         try fileSystem.makeDirectory(at: path)
         directory = try fileSystem.openDirectory(at: path)
         volume = try directory.volume()
-        logPath = "\(path)/log"
+    }
+
+    /// For an engine, which wants a directory of its own.
+    func path(_ name: String) -> String { "\(directory.path)/\(name)" }
+
+    /// A file whose blocks are written already, for the best method that the file system has.
+    func makeBestPrewrittenFile(
+        _ name: String, bytes: UInt64 = fileBytes
+    ) throws(FileError) -> any StorageFile {
+        for method in WriteMethod.allCases {
+            if let file = try makePrewrittenFile(name, method, bytes: bytes) { return file }
+        }
+        throw FileError(.create, path: directory.path, errno: 0, reason: .unsupported)
     }
 
     /// A file whose blocks are written already, for one method; nil when the file system does not have the method.
-    func makePrewrittenFile(_ name: String, _ method: WriteMethod) throws(FileError) -> (any StorageFile)? {
+    func makePrewrittenFile(
+        _ name: String, _ method: WriteMethod, bytes: UInt64 = fileBytes
+    ) throws(FileError) -> (any StorageFile)? {
         guard let file = try makeFile(name, method) else { return nil }
-        try file.prewrite(0..<Self.fileBytes)
+        try file.prewrite(0..<bytes)
         try file.synchronize()
         return file
     }
@@ -47,15 +59,23 @@ struct Workplace {
 
     /// Removes everything, as far as it can.
     func remove() {
-        if let inner = try? fileSystem.openDirectory(at: logPath) { Self.empty(inner) }
-        _ = unsafe rmdir(logPath)
         let path = directory.path
-        Self.empty(directory)
+        empty(directory)
         _ = unsafe rmdir(path)
     }
 
-    private static func empty(_ directory: any StorageDirectory) {
-        for name in (try? directory.list()) ?? [] { try? directory.unlink(name) }
+    /// Removes what an engine left in its directory.
+    func remove(_ name: String) {
+        guard let inner = try? fileSystem.openDirectory(at: path(name)) else { return }
+        empty(inner)
+        _ = unsafe rmdir(path(name))
+    }
+
+    private func empty(_ directory: any StorageDirectory) {
+        for name in (try? directory.list()) ?? [] {
+            if case .directory? = try? directory.status(of: name)?.kind { remove(name) }
+            try? directory.unlink(name)
+        }
         directory.close()
     }
 }

@@ -1,0 +1,137 @@
+internal import FileIO
+internal import LogFormat
+internal import SegmentedLog
+
+/// Finds the put frame that holds a sequence: in the tail cache, among the last ones that were used, else in the log, by
+/// reading on in order where that is near and by looking the place up where it is not.
+///
+/// One thread at a time: guarded by the channel's turn for taking. Memory: a few frames and one window of the reader.
+final class FrameStore {
+    enum Found {
+        case frame(StoredFrame)
+        /// These sequences are gone; the range says where they stood.
+        case lost(DamagedRange)
+        /// Gone without a place: their numbers are missing between two whole frames.
+        case missing(SequenceRange, LSN)
+        /// The disk does not give them at present.
+        case unreadable(DamagedRange)
+        /// Nothing durable stands there.
+        case nothing
+    }
+
+    private let log: Log
+    private let ledger: PointerLedger
+    private var reader: LogReader?
+    /// Where the reader's next put frame begins, or later.
+    private var readerNext = EventSequence(0)
+    /// Used lately, the last one last.
+    private var recent: [StoredFrame] = []
+    private let recentBytes: Int
+
+    /// Reading on beats looking up when what lies between is not much more than a segment's headers.
+    private static let nearEvents: UInt64 = 65_536
+
+    init(_ log: Log, _ ledger: PointerLedger, recentBytes: Int) {
+        self.log = log
+        self.ledger = ledger
+        self.recentBytes = recentBytes
+    }
+
+    /// Costs nothing but a look-up for a taker who keeps up; else about one read for each MiB of log.
+    func find(_ sequence: EventSequence) throws(ChannelError) -> Found {
+        if let frame = recent.last(where: { $0.range.contains(sequence) }) { return .frame(frame) }
+        if let put = ledger.lock.withLock({ ledger.cache.find(sequence) }), let frame = StoredFrame(put) {
+            // An open reader keeps the blocks of its segment on the disk, even when that was retired.
+            reader = nil
+            return .frame(keep(frame))
+        }
+        do throws(LogError) { return try read(sequence) } catch {
+            forget()
+            throw ChannelError(error)
+        }
+    }
+
+    /// Leaves the place where the reader stands: after an error, or when what it passed is to be read again.
+    func forget() {
+        reader = nil
+        recent = []
+    }
+
+    private func read(_ sequence: EventSequence) throws(LogError) -> Found {
+        if reader == nil || readerNext > sequence || sequence.rawValue - readerNext.rawValue > Self.nearEvents {
+            reader = log.makeReader(at: sequence)
+            readerNext = sequence
+        }
+        while let item = try reader!.next() {
+            switch item {
+            case .frame(let frame):
+                guard frame.header.type == .put else { continue }
+                let range = frame.sequences
+                readerNext = range.end
+                if range.end <= sequence { continue }
+                if range.first > sequence {
+                    // The frame is asked for again when its turn comes.
+                    reader = nil
+                    return .missing(SequenceRange(first: sequence, end: range.first), frame.lsn)
+                }
+                guard let stored = StoredFrame(frame) else { return .lost(frame.whole) }
+                return .frame(keep(stored))
+            case .damage(let range):
+                readerNext = max(readerNext, range.endSequence)
+                if range.endSequence > sequence { return .lost(range) }
+            case .unreadable(let range):
+                readerNext = max(readerNext, range.endSequence)
+                if range.endSequence > sequence { return .unreadable(range) }
+            }
+        }
+        reader = nil
+        return .nothing
+    }
+
+    private func keep(_ frame: StoredFrame) -> StoredFrame {
+        recent.append(frame)
+        var bytes = recent.reduce(0) { $0 + $1.bytes }
+        while recent.count > 1, recent.count > 4 || bytes > recentBytes {
+            bytes -= recent.removeFirst().bytes
+        }
+        return frame
+    }
+}
+
+extension StoredFrame {
+    /// nil when it cannot be looked into, which for bytes of this process's own making does not happen.
+    convenience init?(_ put: RecentPut) {
+        guard
+            let index = try? PutFrameIndex(
+                indexing: put.raw.rawSpan, eventCount: put.eventCount, transactionCount: 1)
+        else { return nil }
+        self.init(base: put.base, lsn: put.lsn, commitTime: put.commitTime, raw: put.raw, index: index)
+    }
+
+    /// From the log. nil when the payload is not valid though its checksums are right: forged, or of a faulty writer.
+    convenience init?(_ frame: LogFrame) {
+        let header = frame.header
+        guard let raw = try? FramePayload.decompress(frame.payload.rawSpan, header: header),
+            let index = try? PutFrameIndex(
+                indexing: raw.rawSpan, eventCount: header.eventCount, transactionCount: header.transactionCount)
+        else { return nil }
+        self.init(
+            base: header.baseSequence, lsn: frame.lsn, commitTime: header.commitTime, raw: raw, index: index)
+    }
+}
+
+extension LogFrame {
+    var sequences: SequenceRange {
+        SequenceRange(
+            first: header.baseSequence, end: header.baseSequence.advanced(by: UInt64(header.eventCount)))
+    }
+
+    /// The frame as a damaged range.
+    var whole: DamagedRange {
+        DamagedRange(
+            LossRecord(
+                reason: .damaged, segment: lsn.segment, fromOffset: lsn.offset,
+                toOffset: lsn.offset + UInt64(header.frameBytes), firstSequence: sequences.first,
+                endSequence: sequences.end))
+    }
+}

@@ -1,0 +1,142 @@
+internal import FileIO
+internal import LogFormat
+internal import SegmentedLog
+internal import Synchronization
+
+/// The channel's state under its lock, with those who wait for it to change. Its lock is held for decisions only, never over
+/// I/O, a wait or a callback; the log's own lock may be taken inside of it, never the other way round.
+final class PointerLedger: @unchecked Sendable {
+    let lock = Lock()
+    // Everything below is guarded by `lock`.
+    var state: ChannelState
+    var cache: TailCache
+    var counters = ChannelCounters()
+    /// Takers that found nothing.
+    var takersWaiting: [Waiter] = []
+    /// Puts that found no room.
+    var puttersWaiting: [Waiter] = []
+    /// Who closes the channel, until no commit is under way.
+    var quietWaiting: [WaitCell] = []
+    /// A lease record is on its way: only one at a time, so that the last one in the log is the furthest.
+    var leaseUnderWay = false
+    var leaseWaiting: [WaitCell] = []
+    var openTakes = 0
+    /// Bytes of the last put: the next one is likely to be as long.
+    private(set) var lastPutBytes = 0
+    var closing = false {
+        didSet { closed.store(closing, ordering: .releasing) }
+    }
+    /// The same, for those who do not hold the lock.
+    private let closed = Atomic(false)
+    var isClosed: Bool { closed.load(ordering: .acquiring) }
+    private var lastTransactionID: UInt64 = 0
+    /// When what the disk did not give is asked for again.
+    var unreadableRetryAt: UInt64 = 0
+    /// The frame of the oldest held event, for its age.
+    var oldest: (sequences: SequenceRange, commitTime: UInt64)?
+    /// What the losses that the opening found decided.
+    var lostAtOpening = SequenceSet()
+    /// The last damage that a take came to in this life, recorded as a loss.
+    var lossMet: String?
+    /// Under `strict`: the damage that stopped a take.
+    var damageMet: ChannelError?
+    /// While the log is opened its position is that of the last frame that was replayed.
+    weak var log: Log?
+
+    init(_ state: ChannelState, cacheBytes: Int) {
+        self.state = state
+        cache = TailCache(limitBytes: cacheBytes)
+    }
+
+    /// For the log: the state, and what it covers.
+    func checkpoint() -> ClientCheckpoint {
+        lock.withLock {
+            // With no commit under way all that is durable was told to the state; the answer must be asked for under the lock,
+            // for a commit that begins later stands behind it.
+            let through = state.covered(log?.durableThrough ?? state.durable)
+            return ClientCheckpoint(through: through, bytes: Self.encode(state.snapshot))
+        }
+    }
+
+    private static func encode(_ state: ClientState) -> [UInt8] {
+        do throws(FormatError) { return try state.encode() } catch {
+            // The limits of everything in it are checked before it gets in.
+            preconditionFailure("the channel's state cannot be encoded: \(error)")
+        }
+    }
+}
+
+// Under the lock.
+extension PointerLedger {
+    func checkOpen() throws(ChannelError) {
+        if closing { throw .closed }
+    }
+
+    /// Unique in this opening; the epoch in its upper half makes it so for the log.
+    func nextTransactionID() -> UInt64 {
+        lastTransactionID += 1
+        return (log?.epoch.rawValue ?? 0) << 40 | lastTransactionID
+    }
+
+    /// A put's events are durable.
+    func committed(_ receipt: PutReceipt, raw: [UInt8], commitTime: UInt64, bodyBytes: Int) {
+        counters.putTransactions += 1
+        lastPutBytes = min(raw.count, 4 << 20)
+        guard !receipt.sequences.isEmpty, let lsn = receipt.lsn else { return }
+        let first = EventSequence(receipt.sequences.lowerBound)
+        state.addVisible(SequenceRange(first: first, end: EventSequence(receipt.sequences.upperBound)))
+        counters.bodyBytesAccepted += UInt64(bodyBytes)
+        cache.insert(
+            RecentPut(
+                base: first, eventCount: UInt32(receipt.sequences.count), lsn: lsn, commitTime: commitTime, raw: raw))
+    }
+
+    /// A durable record decides a range.
+    func acknowledge(_ range: SequenceRange, _ fate: GroupPointers.Fate) {
+        state.acknowledge(range, fate)
+        cache.forget(below: state.group.acknowledgedBelow)
+    }
+
+    /// Who is to be woken now: one taker when there is something to take, everyone who waits for room when there may be some,
+    /// and whoever closes the channel when nothing is under way.
+    func woken() -> Woken {
+        var woken = Woken()
+        if !takersWaiting.isEmpty, state.hasNext { woken.waiters.append(takersWaiting.removeFirst()) }
+        if !puttersWaiting.isEmpty {
+            woken.waiters += puttersWaiting
+            puttersWaiting = []
+        }
+        if state.isQuiet, !quietWaiting.isEmpty {
+            woken.cells = quietWaiting
+            quietWaiting = []
+        }
+        return woken
+    }
+}
+
+/// Collected under the lock, woken outside of it.
+struct Woken {
+    var waiters: [Waiter] = []
+    var cells: [WaitCell] = []
+}
+
+/// Someone who waits for a change: a thread with its cell, or a continuation.
+final class Waiter: @unchecked Sendable {
+    let wake: @Sendable () -> Void
+
+    init(_ wake: @escaping @Sendable () -> Void) { self.wake = wake }
+}
+
+/// Counts since opening that are not derived from sequences.
+struct ChannelCounters: Sendable {
+    var bodyBytesAccepted: UInt64 = 0
+    var eventBytesAccepted: UInt64 = 0
+    var putTransactions: UInt64 = 0
+    var takeTransactions: UInt64 = 0
+    var rolledBackTakes: UInt64 = 0
+    var redelivered: UInt64 = 0
+    var refusedAppends: UInt64 = 0
+    var droppedNewest: UInt64 = 0
+    var repeatedCommits: UInt64 = 0
+    var unknownOutcomes: UInt64 = 0
+}

@@ -1,0 +1,347 @@
+internal import FileIO
+internal import LogFormat
+internal import SegmentedLog
+
+/// The inside of a ``PutTransaction``: the events encoded so far and the room claimed for them.
+final class PutDraft: @unchecked Sendable {
+    let channel: FileChannel
+    private let stamp: ProducerStamp?
+    private(set) var encoder: PutEncoder
+    private var bookmarks: [Bookmark] = []
+    private var bookmarkBytes = 0
+    private var claim: RoomClaim
+    private var droppedEvents = 0
+    private var isFinished = false
+    private let maximumFrameBytes: Int
+
+    /// What a frame takes beside its payload, rounded up.
+    private static let frameOverhead = 128
+    /// Ranges of the drop record that may go with a put.
+    private static let mostDropRanges = 256
+
+    init(_ channel: FileChannel, _ stamp: ProducerStamp?, reservingBytes: Int) {
+        encoder = PutEncoder(reservingBytes: reservingBytes)
+        self.channel = channel
+        self.stamp = stamp
+        claim = RoomClaim(channel)
+        maximumFrameBytes = channel.log.maximumAppendBytes
+    }
+
+    private var ledger: PointerLedger { channel.ledger }
+
+    // MARK: Appending
+
+    func append(
+        headers: [EventHeader], extensions: [EventExtension], body: RawSpan
+    ) throws(ChannelError) -> AppendOutcome {
+        let needed = try frameBytes(headers, extensions, body.byteCount)
+        if claim.covers(needed, encoder.eventCount + 1) { return try encode(headers, extensions, body) }
+        var wait = RoomWait(channel)
+        while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
+            // Nobody waits, and nothing is given up, for an event that can never be taken.
+            try check(headers, extensions, body.byteCount)
+            if shortage == .bytes, wait.isFirst, channel.retirement.reclaim() { continue }
+            switch try noRoom(&wait, needed, shortage) {
+            case .dropped: return .dropped
+            case .wait(let nanoseconds): wait.block(nanoseconds)
+            case .again: continue
+            }
+        }
+        return try encode(headers, extensions, body)
+    }
+
+    func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
+        let needed = try frameBytes(event.headers, event.extensions, event.body.count)
+        var wait = RoomWait(channel)
+        while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
+            try check(event.headers, event.extensions, event.body.count)
+            if channel.configuration.whenFull == .dropOldest {
+                // It writes.
+                let (draft, body) = (self, event)
+                return try await channel.pool.run { () throws(ChannelError) in
+                    try draft.append(headers: body.headers, extensions: body.extensions, body: body.body.rawSpan)
+                }
+            }
+            switch try noRoom(&wait, needed, shortage) {
+            case .dropped: return .dropped
+            case .wait(let nanoseconds):
+                // As when the time is over.
+                if Task.isCancelled { throw channel.fullError(needed) }
+                await wait.suspend(nanoseconds)
+            case .again: continue
+            }
+        }
+        return try encode(event.headers, event.extensions, event.body.rawSpan)
+    }
+
+    /// Frame bytes of the transaction with one more event. Throws when it can never fit.
+    private func frameBytes(
+        _ headers: [EventHeader], _ extensions: [EventExtension], _ bodyBytes: Int
+    ) throws(ChannelError) -> Int {
+        precondition(!isFinished, "the transaction is over")
+        if ledger.isClosed { throw .closed }
+        let added = PutEncoder.encodedBytes(headers: headers, extensions: extensions, bodyBytes: bodyBytes)
+        let raw = encoder.encodedBytes + added + 8 + bookmarkBytes
+        guard raw <= FormatConstants.maximumTransactionBytes, raw + Self.frameOverhead + dropBytes <= maximumFrameBytes
+        else {
+            // An event that is too large by itself is told so.
+            guard bodyBytes <= FormatConstants.maximumBodyBytes else {
+                throw ChannelError(
+                    .invalidEvent,
+                    "a body of \(bodyBytes) bytes is longer than \(FormatConstants.maximumBodyBytes); split the event")
+            }
+            throw ChannelError(
+                .transactionTooLarge,
+                "with this event of \(added) bytes the transaction would take \(raw) bytes, and at most "
+                    + "\(min(FormatConstants.maximumTransactionBytes, maximumFrameBytes - Self.frameOverhead)) fit (64 MiB, "
+                    + "or a quarter of the capacity); commit what it has first, or raise the capacity")
+        }
+        return raw + Self.frameOverhead + dropBytes
+    }
+
+    /// What the drop record in the same append may take.
+    private var dropBytes: Int {
+        let configuration = channel.configuration
+        guard configuration.whenFull == .dropOldest, configuration.capacityEvents != nil else { return 0 }
+        return Self.frameOverhead + 16 * Self.mostDropRanges
+    }
+
+    private func check(
+        _ headers: [EventHeader], _ extensions: [EventExtension], _ bodyBytes: Int
+    ) throws(ChannelError) {
+        do throws(FormatError) {
+            try PutEncoder.check(headers: headers, extensions: extensions, bodyBytes: bodyBytes)
+        } catch {
+            throw ChannelError(.invalidEvent, "the event is outside of the limits (\(error)); nothing of it was taken")
+        }
+    }
+
+    private func encode(
+        _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
+    ) throws(ChannelError) -> AppendOutcome {
+        do throws(FormatError) {
+            try encoder.append(headers: headers, extensions: extensions, body: body)
+            return .accepted
+        } catch {
+            throw ChannelError(.invalidEvent, "the event is outside of the limits (\(error)); nothing of it was taken")
+        }
+    }
+
+    // MARK: Room
+
+    private enum NoRoom { case dropped, wait(UInt64), again }
+
+    private func noRoom(
+        _ wait: inout RoomWait, _ bytes: Int, _ shortage: RoomClaim.Shortage
+    ) throws(ChannelError) -> NoRoom {
+        // What is taken already, and not given back yet, comes first.
+        channel.retirement.check()
+        if let error = channel.log.readOnlyError { throw ChannelError(error) }
+        switch channel.configuration.whenFull {
+        case .reject: break
+        case .dropNewest:
+            droppedEvents += 1
+            ledger.lock.withLock { ledger.counters.droppedNewest += 1 }
+            return .dropped
+        case .dropOldest:
+            // Where events are short, all that may be dropped counts as room already.
+            if shortage == .bytes, try channel.dropForRoom() { return .again }
+            if let left = wait.remaining(of: .seconds(1)) { return .wait(left) }
+        case .block(let timeout):
+            if let left = wait.remaining(of: timeout) { return .wait(left) }
+        }
+        ledger.lock.withLock { ledger.counters.refusedAppends += 1 }
+        throw channel.fullError(bytes)
+    }
+
+    // MARK: Bookmarks
+
+    func setBookmark(_ name: String, _ value: [UInt8]) throws(ChannelError) {
+        let bookmark = try channel.checkedBookmark(name, value)
+        let all = bookmarks.filter { $0.key != bookmark.key } + [bookmark]
+        let bytes = all.reduce(0) { $0 + 6 + $1.name.utf8.count + $1.value.count }
+        // Without events it needs no room of its own: such records go on in the reserve.
+        if encoder.eventCount > 0 {
+            let needed = encoder.encodedBytes + 8 + bytes + Self.frameOverhead
+            guard needed <= maximumFrameBytes, needed <= FormatConstants.maximumTransactionBytes else {
+                throw ChannelError(
+                    .transactionTooLarge,
+                    "with this bookmark the transaction would take \(needed) bytes; commit what it has first")
+            }
+            guard try claim.reach(needed, encoder.eventCount) == nil else { throw channel.fullError(needed) }
+        }
+        bookmarks = all
+        bookmarkBytes = bytes
+    }
+
+    // MARK: Ending
+
+    func rollback() {
+        guard !isFinished else { return }
+        isFinished = true
+        claim.release()
+    }
+
+    func commit() throws(ChannelError) -> PutReceipt {
+        precondition(!isFinished, "the transaction is over")
+        do throws(ChannelError) {
+            if let repeated = try beginProducer() {
+                rollback()
+                return repeated
+            }
+        } catch {
+            rollback()
+            throw error
+        }
+        guard encoder.eventCount > 0 || !bookmarks.isEmpty else {
+            endProducer()
+            rollback()
+            var receipt = PutReceipt.nothing
+            receipt.droppedEvents = droppedEvents
+            return receipt
+        }
+        isFinished = true
+        defer { claim.release() }
+        let commit: PutCommit
+        do throws(ChannelError) {
+            commit = try prepare()
+        } catch {
+            endProducer()
+            throw error
+        }
+        return try write(commit)
+    }
+
+    /// Everything that is known of a commit before it is written.
+    private struct PutCommit {
+        var frames: [FramePayload]
+        var raw: [UInt8]
+        var eventCount: Int
+        var bodyBytes: Int
+        var ticket: UInt64
+        /// The oldest, given up to keep the capacity in events.
+        var drops: [SequenceRange]
+    }
+
+    private func prepare() throws(ChannelError) -> PutCommit {
+        let count = encoder.eventCount
+        let bodyBytes = encoder.bodyBytes
+        let id = ledger.lock.withLock { ledger.nextTransactionID() }
+        var payload: FramePayload
+        var raw: [UInt8] = []
+        do throws(FormatError) {
+            if count > 0 {
+                raw = try encoder.finish(
+                    id: id, producer: stamp?.id ?? .none, producerSequence: stamp?.sequence ?? 0, bookmarks: bookmarks)
+                payload = try FramePayload(
+                    type: .put, eventCount: UInt32(count), transactionCount: 1, raw: raw,
+                    compression: channel.configuration.compression)
+            } else {
+                let transaction = Transaction(
+                    id: id, producer: stamp?.id ?? .none, producerSequence: stamp?.sequence ?? 0, bookmarks: bookmarks)
+                payload = try FramePayload(
+                    type: .bookmark, transactionCount: 1, raw: try transaction.encode(for: .bookmark))
+            }
+        } catch {
+            throw ChannelError(.transactionTooLarge, "the transaction is outside of the format's limits (\(error))")
+        }
+        let (ticket, drops) = try ledger.lock.withLock { () throws(ChannelError) in
+            try ledger.checkOpen()
+            try channel.reserveBookmarks(bookmarks)
+            return (ledger.state.beginCommit(), dropsForCapacity(count))
+        }
+        var frames = [payload]
+        // In the same group as the put that causes them, and behind it: a crash between the two drops nothing for nothing.
+        if !drops.isEmpty { frames.append(.drop(.overflow, FileChannel.groupName, drops)) }
+        return PutCommit(
+            frames: frames, raw: raw, eventCount: count, bodyBytes: bodyBytes, ticket: ticket, drops: drops)
+    }
+
+    /// Under the ledger's lock.
+    private func dropsForCapacity(_ count: Int) -> [SequenceRange] {
+        let excess = channel.configuration.whenFull == .dropOldest ? ledger.state.excess(with: UInt64(count)) : 0
+        ledger.state.committingEvents += UInt64(count)
+        guard excess > 0 else { return [] }
+        let drops = ledger.state.group.claimOldest(
+            excess, in: SequenceRange(first: EventSequence(1), end: ledger.state.visible),
+            mostRanges: min(Self.mostDropRanges, channel.limits.recordEntries))
+        ledger.state.droppingEvents += drops.eventCount
+        return drops
+    }
+
+    /// Under the ledger's lock: the commit has ended, this way or that.
+    private func endCapacity(_ commit: PutCommit) {
+        claim.releaseEvents()
+        ledger.state.committingEvents -= UInt64(commit.eventCount)
+        ledger.state.droppingEvents -= commit.drops.eventCount
+    }
+
+    private func write(_ commit: PutCommit) throws(ChannelError) -> PutReceipt {
+        let answer: AppendReceipt
+        do throws(LogError) {
+            // The claim ends when the frames have their place.
+            answer = try channel.log.append(commit.frames, releasing: claim.takeBytes())
+        } catch {
+            failed(commit, error)
+            throw ChannelError(error)
+        }
+        var receipt = PutReceipt(sequences: answer.sequences, lsn: answer.lsn, checksum: commit.frames[0].checksum)
+        let waiters = ledger.lock.withLock { () -> Woken in
+            ledger.committed(
+                receipt, raw: commit.raw, commitTime: answer.commitTime, bodyBytes: commit.bodyBytes)
+            endCapacity(commit)
+            ledger.state.bookmarks.release(bookmarks)
+            ledger.state.bookmarks.apply(bookmarks, at: answer.lsn)
+            for range in commit.drops { ledger.acknowledge(range, .dropped(.overflow)) }
+            ledger.state.endCommit(commit.ticket, answer.durableThrough)
+            var waiters = ledger.woken()
+            if let stamp { waiters.cells += ledger.state.producers.finish(stamp, receipt, channel.limits) }
+            return waiters
+        }
+        channel.wake(waiters)
+        if !commit.drops.isEmpty { channel.retirement.checkIfUseful() }
+        receipt.droppedEvents = droppedEvents
+        return receipt
+    }
+
+    private func failed(_ commit: PutCommit, _ error: LogError) {
+        let waiters = ledger.lock.withLock { () -> Woken in
+            endCapacity(commit)
+            ledger.state.bookmarks.release(bookmarks)
+            ledger.state.group.unclaimOldest(commit.drops)
+            ledger.state.endCommit(commit.ticket, nil)
+            if error.code == .outcomeUnknown { ledger.counters.unknownOutcomes += 1 }
+            return ledger.woken()
+        }
+        channel.wake(waiters)
+        endProducer()
+    }
+
+    // MARK: Producers
+
+    /// The first receipt when this transaction was committed before; waits for one that is under way.
+    private func beginProducer() throws(ChannelError) -> PutReceipt? {
+        guard let stamp else { return nil }
+        while true {
+            switch ledger.lock.withLock({ ledger.state.producers.begin(stamp) }) {
+            case .proceed: return nil
+            case .wait(let cell): _ = channel.runtime.wait(for: cell)
+            case .repeated(let receipt):
+                ledger.lock.withLock { ledger.counters.repeatedCommits += 1 }
+                return receipt
+            case .stale(let last):
+                throw ChannelError(
+                    .staleProducer,
+                    "producer \(stamp.id) has committed sequence \(last), so \(stamp.sequence) was committed before or comes "
+                        + "too late; its receipt is not kept any more; go on with a higher sequence")
+            }
+        }
+    }
+
+    /// The commit failed: the producer's entry is as it was.
+    private func endProducer() {
+        guard let stamp else { return }
+        let cells = ledger.lock.withLock { ledger.state.producers.fail(stamp) }
+        for cell in cells { channel.runtime.signal(cell, value: 1) }
+    }
+}

@@ -1,0 +1,97 @@
+import DurableChannel
+import FileIO
+import Glibc
+
+/// One life of a process with a channel, from opening to SIGKILL: what ``ReadyBenchmark`` starts again and again.
+///
+/// It opens the channel, takes an event, and prints what that took. Then it brings the queue to its depth, writes a
+/// checkpoint and some more behind it, and puts, with several producers, until it is killed: so the next opening finds
+/// what a crash under load leaves.
+struct Life {
+    let options: Options
+
+    /// Half of what is logged between two checkpoints: what an opening has to replay on the average.
+    private static let replayBytes = 2 << 20
+    private static let producers = 4
+    /// Nobody kills it: it ends by itself.
+    private static let longest: UInt64 = 10_000_000_000
+
+    init(_ options: Options) { self.options = options }
+
+    /// A capacity with ample room for so many events.
+    private func capacityBytes(_ events: Int) -> UInt64 {
+        max(8 << 30, UInt64(events) * UInt64(options.bodyBytes + 128) * 3)
+    }
+
+    func run() throws -> Never {
+        let depth = options.events?.first ?? 10_000
+        let fileSystem = CountingFileSystem(LinuxFileSystem())
+        let clock = SystemRuntime()
+        var configuration = ChannelConfiguration(capacityBytes: capacityBytes(depth))
+        configuration.compression = .none
+
+        let started = clock.monotonicClock()
+        let channel = try FileChannel.open(
+            at: options.directory, configuration: configuration, fileSystem: fileSystem)
+        let opened = clock.monotonicClock()
+        let traffic = fileSystem.traffic.reading
+        var held: TakeTransaction? = try channel.beginTake(maxEvents: 1)
+        let took = clock.monotonicClock()
+        let metrics = channel.metrics
+        Self.say([
+            ("queued", metrics.heldEvents), ("opened", opened - started), ("took", took - started),
+            ("calls", UInt64(traffic.calls)), ("read", UInt64(traffic.readBytes)), ("peak", Self.peakBytes),
+        ])
+
+        let workload = try Workload(.random(options.bodyBytes), threads: Self.producers, eventsInBatch: 100)
+        let measured = MeasuredChannel(channel, fileSystem.traffic)
+        if metrics.putEvents == 0 {
+            try measured.fill(workload, events: options.holdsFirst ? depth + depth / 4 : depth)
+        }
+        if !options.holdsFirst {
+            try held.take()?.commit()
+        } else if metrics.heldEvents == 0 {
+            held = try channel.beginTake(maxEvents: 1)
+        }
+        let tail = min(depth, Self.replayBytes / Int(workload.encodedBytes))
+        try trim(channel, to: depth - tail)
+        try channel.checkpoint()
+        try measured.fill(workload, events: tail)
+        try putUntilKilled(measured, workload)
+        // What is held is held to the end.
+        held.take()?.rollback()
+        throw BenchmarkError("nobody killed this process")
+    }
+
+    /// Takes what is too much, from the front of the queue.
+    private func trim(_ channel: FileChannel, to depth: Int) throws {
+        while true {
+            let held = Int(channel.metrics.heldEvents)
+            guard held > depth else { return }
+            let take = try channel.beginTake(maxEvents: min(1000, held - depth), maxBytes: 1 << 30)
+            if take.isEmpty { return }
+            try take.commit()
+        }
+    }
+
+    private func putUntilKilled(_ measured: MeasuredChannel, _ workload: Workload) throws {
+        _ = try Measurement(threads: Self.producers, for: Self.longest) { thread, turn, stopwatch in
+            try measured.put([workload.batch(thread: thread, turn: turn)[0]], &stopwatch)
+            // All of them are at it by then.
+            if thread == 0, turn == 50 { Self.say([]) }
+        }
+    }
+
+    /// One line, at once.
+    private static func say(_ figures: [(String, UInt64)]) {
+        let line = Array((figures.map { "\($0)=\($1)" }.joined(separator: " ") + "\n").utf8)
+        _ = unsafe write(STDOUT_FILENO, line, line.count)
+    }
+
+    /// The most memory that was resident so far.
+    private static var peakBytes: UInt64 {
+        let line = text(ofFile: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(whereSeparator: { " \t".contains($0) }).dropFirst().first).flatMap { UInt64($0) }
+            .map { $0 << 10 } ?? 0
+    }
+}

@@ -1,0 +1,91 @@
+import DurableChannel
+import Synchronization
+
+/// Puts and takes at once, on one channel, in turn with puts alone.
+///
+/// Rates of puts are of all that was put, those of takes of what was durably taken meanwhile. Latencies are those of
+/// the commits of puts, and of whole takes.
+struct MixedBenchmark {
+    let options: Options
+    let workplace: Workplace
+    let bodies: Bodies
+    let batch: Int
+
+    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies, batch: Int) {
+        self.options = options
+        self.workplace = workplace
+        self.bodies = bodies
+        self.batch = batch
+    }
+
+    private var producers: Int { options.producers?.first ?? 4 }
+
+    func run() throws -> SeriesReport.Entry {
+        let workload = try Workload(bodies, threads: producers, eventsInBatch: batch)
+        let channel = try MeasuredChannel(at: workplace.path("mixed"), bodies.compression)
+        var series = [
+            Series(
+                "\(count(producers, "put")) and \(count(producers, "take")) together, batches of \(batch)",
+                [.beside, .takes, .alone], bodyBytes: workload.bodyBytes)
+        ]
+        var eventsInTake: [Double] = []
+        try interleave(&series, rounds: options.rounds) { _, _, subject in
+            guard subject == .beside else {
+                return [(subject, try channel.measurePuts(workload, for: options.nanoseconds))]
+            }
+            let (puts, takes) = try measureTogether(channel, workload)
+            eventsInTake.append(takes.operations == 0 ? 0 : takes.writes!.events / Double(takes.operations))
+            return [(.beside, puts), (.takes, takes)]
+        }
+        try channel.close()
+        let isB6 = bodies.isRandomOfBars && producers == 4 && batch == 100
+        let series0 = series[0]
+        return SeriesReport.Entry(
+            series: series0,
+            remarks: [
+                "\(decimal(Statistics(eventsInTake).median, 0)) events in a take; with takes beside them "
+                    + "\(decimal(series0.writes.amplification, 2)) B are written for each B of event bodies"
+            ],
+            comparisons: [
+                series0.compare("puts/s", .beside, to: .alone, name: "B6", isB6 ? .atLeast(0.7) : nil),
+                series0.compare("takes/s", .takes, to: .beside),
+            ],
+            json: [("producers", .number(Double(producers))), ("writes", series0.writes.json)])
+    }
+
+    /// The first half of the threads puts, the other takes.
+    private func measureTogether(_ measured: MeasuredChannel, _ workload: Workload) throws -> (Sample, Sample) {
+        let producers = self.producers
+        let batch = self.batch
+        let taken = Atomic<Int>(0)
+        let before = measured.traffic.reading
+        let measurement = try Measurement(threads: 2 * producers, for: options.nanoseconds) {
+            thread, turn, stopwatch in
+            guard thread >= producers else {
+                return try measured.put(workload.batch(thread: thread, turn: turn), &stopwatch)
+            }
+            // Not for long: at the end the puts stop, and nobody wakes the takers.
+            let take = try measured.channel.beginTake(maxEvents: batch, waitingUpTo: .milliseconds(1))
+            let events = take.events.count
+            try take.commit()
+            taken.add(events, ordering: .relaxed)
+        }
+        let traffic = measured.traffic.reading - before
+        try measured.empty()
+        var puts = sample(measurement, 0..<producers)
+        puts.eventsPerSecond *= Double(batch)
+        let putEvents = Double(puts.operations * batch)
+        puts.writes = Sample.Writes(traffic: traffic, events: putEvents, transactions: Double(puts.operations))
+        var takes = sample(measurement, producers..<2 * producers)
+        let takenEvents = Double(taken.load(ordering: .relaxed))
+        takes.eventsPerSecond = takenEvents * 1e9 / Double(measurement.elapsed)
+        takes.writes = Sample.Writes(traffic: traffic, events: takenEvents, transactions: Double(takes.operations))
+        return (puts, takes)
+    }
+
+    private func sample(_ measurement: Measurement, _ threads: Range<Int>) -> Sample {
+        let latencies = measurement.latenciesByThread[threads].joined().map { Double($0) / 1000 }
+        return Sample(
+            eventsPerSecond: Double(latencies.count) * 1e9 / Double(measurement.elapsed), microseconds: latencies)
+    }
+}

@@ -1,0 +1,83 @@
+import FileIO
+
+/// `walbench ready`: opening a channel after SIGKILL, by the number of queued events.
+///
+/// For each depth a process (``Life``) fills a channel and is killed while it puts; then, in each round, another one
+/// opens it, says what that took, and is killed likewise. With the checkpoint file, without it, and, on a channel of
+/// its own, while a taker holds event 1 and later ones were taken. The page cache is as the killed process left it.
+struct ReadyBenchmark {
+    enum Variant: String, CaseIterable {
+        case checkpoint
+        case noCheckpoint = "no checkpoint file"
+        case held = "event 1 held"
+    }
+
+    /// What one process said.
+    struct Opening {
+        var queued = 0.0
+        var milliseconds = 0.0
+        /// The first take included.
+        var tookMilliseconds = 0.0
+        var calls = 0.0
+        var readBytes = 0.0
+        var peakBytes = 0.0
+    }
+
+    let options: Options
+    let workplace: Workplace
+
+    init(_ options: Options, _ workplace: Workplace) {
+        self.options = options
+        self.workplace = workplace
+    }
+
+    private var depths: [Int] { (options.events ?? [10_000, 1_000_000]) + (options.isFull ? [10_000_000] : []) }
+
+    func run() throws -> Report {
+        var lines = depths.flatMap { depth in Variant.allCases.map { ReadyReport.Line(depth: depth, variant: $0) } }
+        // Filled by the first one.
+        for line in lines where line.variant != .noCheckpoint { _ = try live(line) }
+        for _ in 0..<options.rounds {
+            for index in lines.indices { lines[index].openings.append(try live(lines[index])) }
+        }
+        return ReadyReport(options: options, machine: Machine(workplace), lines: lines).report
+    }
+
+    /// A process opens the channel, says so, and is killed while it puts.
+    private func live(_ line: ReadyReport.Line) throws -> Opening {
+        guard !Interruption.isRequested else { throw Interruption() }
+        let path = workplace.path("depth-\(line.depth)" + (line.variant == .held ? "-held" : ""))
+        if line.variant == .noCheckpoint {
+            let directory = try workplace.fileSystem.openDirectory(at: path)
+            defer { directory.close() }
+            try directory.unlink("checkpoint")
+        }
+        let process = try ChildProcess(
+            ["life", "--dir", path, "--events", "\(line.depth)", "--body", "\(options.bodyBytes)"]
+                + (line.variant == .held ? ["--hold"] : []))
+        defer { process.kill() }
+        let opening = Opening(try process.line())
+        // It is at full work.
+        _ = try process.line()
+        return opening
+    }
+}
+
+extension ReadyBenchmark.Opening {
+    /// From `name=number ...`.
+    fileprivate init(_ line: String) {
+        for part in line.split(separator: " ") {
+            let pair = part.split(separator: "=")
+            guard pair.count == 2, let value = Double(pair[1]) else { continue }
+            switch pair[0] {
+            case "queued": queued = value
+            case "opened": milliseconds = value / 1e6
+            case "took": tookMilliseconds = value / 1e6
+            case "calls": calls = value
+            case "read": readBytes = value
+            case "peak": peakBytes = value
+            default: break
+            }
+        }
+    }
+}

@@ -1,0 +1,389 @@
+import DurableChannel
+import LogFormat
+
+/// What the clients of a channel have asked for and been told, kept outside of it: what must be found after a crash.
+///
+/// An event is known by its tag, which stands in its header: the number of its put, and its place in it.
+struct CrashModel: Sendable {
+    enum Answer: Sendable { case none, done, refused, unknown }
+
+    struct Setting: Sendable {
+        var name: String
+        var value: String
+    }
+
+    struct Put: Sendable {
+        var count: Int
+        var bytes: Int
+        var bookmarks: [Setting] = []
+        var stamp: ProducerStamp?
+        /// Everything acknowledged before its commit began ended here: its own sequences are not lower.
+        var floor: UInt64
+        /// From its receipt, or from what a taker was given.
+        var base: UInt64?
+        var answer = Answer.none
+        var begun = 0
+        /// Ended with `outcomeUnknown`, then.
+        var unknownSince: Int?
+    }
+
+    struct Take: Sendable {
+        var events: [UInt64]
+        var dead: Set<UInt64> = []
+        var bookmark: Setting?
+        /// Its commit has begun; before that its events are in flight and no more.
+        var isCommitting = false
+        var answer = Answer.none
+        var begun = 0
+        var unknownSince: Int?
+
+        var taken: [UInt64] { events.filter { !dead.contains($0) } }
+    }
+
+    /// Who set a bookmark, in the order in which the commits began.
+    enum Setter: Sendable { case put(Int), take(Int), alone(value: String, Answer) }
+
+    var puts: [Put] = []
+    var takes: [Take] = []
+    var setters: [String: [Setter]] = [:]
+    /// Given to a taker at any time. Sequences.
+    var handedOut: Set<UInt64> = []
+    /// Events are known by tag and sequence once they are durable.
+    var tags: [UInt64: Int] = [:]
+    /// One more than the highest sequence that was given to a taker.
+    var handedOutEnd: UInt64 = 1
+    /// How many events the takes that are being gathered may have claimed.
+    var gathering: UInt64 = 0
+    /// No lease goes further.
+    var leaseBound: UInt64 = 1
+    /// The oldest may have been dropped to make room.
+    var dropsOldest = false
+    /// Changes with each change of anything above.
+    private(set) var version = 0
+
+    static let tagStride = 1000
+
+    mutating func changed() { version += 1 }
+
+    // MARK: What clients do
+
+    /// The end of what is acknowledged.
+    var acknowledgedEnd: UInt64 {
+        puts.reduce(1) { max($0, $1.answer == .done ? ($1.base ?? 0) + UInt64($1.count) : 1) }
+    }
+
+    mutating func beginPut(_ put: Put) -> Int {
+        puts.append(put)
+        puts[puts.count - 1].begun = version
+        for bookmark in put.bookmarks { setters[bookmark.name, default: []].append(.put(puts.count - 1)) }
+        changed()
+        return puts.count - 1
+    }
+
+    mutating func endPut(_ index: Int, _ answer: Answer) {
+        puts[index].answer = answer
+        if answer == .unknown { puts[index].unknownSince = version }
+        if answer == .done { cutUnknown(before: puts[index].begun) }
+        changed()
+    }
+
+    /// A commit that began after another had ended with `outcomeUnknown` was acknowledged: it stands in an epoch that cuts the
+    /// other off, so that is known now.
+    private mutating func cutUnknown(before version: Int) {
+        for index in puts.indices where puts[index].answer == .unknown {
+            if puts[index].unknownSince! < version { puts[index].answer = .refused }
+        }
+        for index in takes.indices where takes[index].answer == .unknown {
+            if takes[index].unknownSince! < version { takes[index].answer = .refused }
+        }
+    }
+
+    /// An unknown one is committed again.
+    mutating func beginAgain(_ index: Int) {
+        puts[index].answer = .none
+        puts[index].floor = acknowledgedEnd
+        puts[index].begun = version
+        changed()
+    }
+
+    /// Where a put's events stand is known. Returns what is wrong with that.
+    mutating func place(_ index: Int, at base: UInt64) -> String? {
+        if let known = puts[index].base, known != base { return "put \(index) was at \(known) and is at \(base)" }
+        guard base >= puts[index].floor else {
+            return "put \(index) is at \(base), and \(puts[index].floor - 1) was acknowledged before it began"
+        }
+        puts[index].base = base
+        for place in 0..<puts[index].count {
+            let sequence = base + UInt64(place)
+            let tag = index * Self.tagStride + place
+            if let other = tags[sequence], other != tag { return "\(sequence) was event \(other) and is event \(tag)" }
+            tags[sequence] = tag
+        }
+        changed()
+        return nil
+    }
+
+    /// A taker asks for events; `leaseStep` more may be leased.
+    mutating func beginGathering(_ most: Int, leaseStep: UInt64) {
+        gathering += UInt64(most)
+        raiseLease(by: leaseStep)
+        changed()
+    }
+
+    private mutating func raiseLease(by step: UInt64) {
+        // What is dropped moves the place where takers are, and that is as far as there are events.
+        let end = dropsOldest ? max(handedOutEnd, acknowledgedEnd) + 100 : handedOutEnd
+        leaseBound = max(leaseBound, end + gathering + step)
+    }
+
+    mutating func endGathering(_ most: Int, _ events: [UInt64], leaseStep: UInt64) -> Int {
+        gathering -= UInt64(most)
+        handedOut.formUnion(events)
+        handedOutEnd = max(handedOutEnd, (events.last ?? 0) + 1)
+        raiseLease(by: leaseStep)
+        takes.append(Take(events: events))
+        changed()
+        return takes.count - 1
+    }
+
+    /// What was found was given to a taker, who has not answered.
+    mutating func deliver(_ found: [Found], leaseStep: UInt64) {
+        handedOut.formUnion(found.map(\.sequence))
+        handedOutEnd = max(handedOutEnd, (found.last?.sequence ?? 0) + 1)
+        raiseLease(by: leaseStep)
+        changed()
+    }
+
+    mutating func beginCommit(_ index: Int) {
+        takes[index].isCommitting = true
+        takes[index].begun = version
+        if let bookmark = takes[index].bookmark { setters[bookmark.name, default: []].append(.take(index)) }
+        changed()
+    }
+
+    mutating func endCommit(_ index: Int, _ answer: Answer) {
+        takes[index].answer = answer
+        if answer == .unknown { takes[index].unknownSince = version }
+        if answer == .done { cutUnknown(before: takes[index].begun) }
+        changed()
+    }
+
+    /// A clean end: the lease is what was handed out, or may have been before this life began.
+    mutating func closed(markedBefore bound: UInt64) {
+        leaseBound = max(bound, dropsOldest ? acknowledgedEnd : handedOutEnd)
+        changed()
+    }
+
+    // MARK: What must be found
+
+    /// An event as it was found.
+    struct Found: Equatable, Sendable, CustomStringConvertible {
+        var sequence: UInt64
+        var tag: Int
+        var isMarked: Bool
+
+        var description: String { "\(sequence)=\(tag)" + (isMarked ? "*" : "") }
+    }
+
+    /// The fate of a sequence as far as clients know.
+    private enum Fate { case held, taken, dead, perhaps }
+
+    private func fates() -> [UInt64: Fate] {
+        var fates: [UInt64: Fate] = [:]
+        for take in takes where take.isCommitting && take.answer != .refused {
+            for sequence in take.events {
+                switch take.answer {
+                case .done: fates[sequence] = take.dead.contains(sequence) ? .dead : .taken
+                default: if fates[sequence] == nil { fates[sequence] = .perhaps }
+                }
+            }
+        }
+        return fates
+    }
+
+    /// Why what was found is not what was promised; nil when it is. What had no answer has one afterwards: the model is
+    /// settled on what was found.
+    mutating func settle(
+        on found: [Found], bookmarks: (String) -> [UInt8]?, _ metrics: ChannelMetrics
+    ) -> String? {
+        var newestFirst = self
+        let objection = newestFirst.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: true)
+        // What ended with `outcomeUnknown` was given to another, who has no answer either: it was the one or the other.
+        if objection != nil, takes.contains(where: { $0.answer == .unknown }) {
+            var oldestFirst = self
+            if oldestFirst.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: false) == nil {
+                self = oldestFirst
+                return nil
+            }
+        }
+        self = newestFirst
+        return objection
+    }
+
+    private mutating func settle(
+        on found: [Found], bookmarks: (String) -> [UInt8]?, _ metrics: ChannelMetrics, newestFirst: Bool
+    ) -> String? {
+        for (one, next) in zip(found, found.dropFirst()) where next.sequence <= one.sequence {
+            return "\(next) comes after \(one)"
+        }
+        // Where every event is that is there.
+        for event in found {
+            let (index, place) = event.tag.quotientAndRemainder(dividingBy: Self.tagStride)
+            guard index < puts.count, place < puts[index].count, puts[index].answer != .refused else {
+                return "\(event) was never put"
+            }
+            guard event.sequence > place else { return "\(event) is no sequence for it" }
+            if let objection = self.place(index, at: event.sequence - UInt64(place)) { return objection }
+        }
+        let there = Set(found.map(\.sequence))
+        var taken = 0
+        var dead = 0
+        var dropped = 0
+        var fates = fates()
+        if let objection = settlePuts(there, &fates) { return objection }
+        if let objection = settleTakes(there, &fates, newestFirst) { return objection }
+        for put in puts where put.answer == .done {
+            for sequence in put.base!..<put.base! + UInt64(put.count) where !there.contains(sequence) {
+                switch fates[sequence] ?? .held {
+                case .taken: taken += 1
+                case .dead: dead += 1
+                case .held, .perhaps: dropped += 1
+                }
+            }
+        }
+        for event in found {
+            if handedOut.contains(event.sequence), !event.isMarked { return "\(event) was handed out and has no mark" }
+            if event.sequence >= leaseBound, event.isMarked {
+                return "\(event) has the mark, and no lease can reach beyond \(leaseBound)"
+            }
+        }
+        if let objection = settleBookmarks(bookmarks) { return objection }
+        for index in takes.indices where takes[index].answer == .none || takes[index].answer == .unknown {
+            takes[index].answer = .refused
+        }
+        let put = puts.reduce(0) { $0 + ($1.answer == .done ? $1.count : 0) }
+        let expected = [put, found.count, taken, dead, dropped, 0, 0].map(UInt64.init)
+        let deadLetters = metrics.droppedByReason[.deadLetter] ?? 0
+        let overflow = metrics.droppedByReason[.overflow] ?? 0
+        let counted = [
+            metrics.putEvents, metrics.heldEvents, metrics.takenEvents, deadLetters, overflow, metrics.lostEvents,
+            metrics.unreadableEvents,
+        ]
+        if expected != counted {
+            return "put, held, taken, dead, dropped, lost, unreadable are counted as \(counted) and are \(expected)"
+        }
+        changed()
+        return nil
+    }
+
+    /// Each put whole or absent, and what was acknowledged present unless it was taken.
+    private mutating func settlePuts(_ there: Set<UInt64>, _ fates: inout [UInt64: Fate]) -> String? {
+        for (index, put) in puts.enumerated() {
+            guard let base = put.base else {
+                // Nothing of it was ever seen.
+                if put.answer == .done { return "put \(index) has no place" }
+                puts[index].answer = .refused
+                continue
+            }
+            for sequence in base..<base + UInt64(put.count) {
+                let fate = fates[sequence] ?? .held
+                let isThere = there.contains(sequence)
+                if fate == .taken || fate == .dead, isThere { return "event \(sequence) was taken and is there again" }
+                if fate == .held, !isThere, !dropsOldest { return "event \(sequence) of put \(index) is gone" }
+            }
+            puts[index].answer = .done
+        }
+        return nil
+    }
+
+    /// Each take whole or not: its dead letters behind the rest.
+    private mutating func settleTakes(
+        _ there: Set<UInt64>, _ fates: inout [UInt64: Fate], _ newestFirst: Bool
+    ) -> String? {
+        // What two takes without an answer were given, one after the other, tells of neither.
+        let unanswered = takes.filter { $0.isCommitting && ($0.answer == .none || $0.answer == .unknown) }
+        let claims = Dictionary(unanswered.flatMap { $0.events.map { ($0, 1) } }, uniquingKeysWith: +)
+        for index in newestFirst ? Array(takes.indices.reversed()) : Array(takes.indices) {
+            let take = takes[index]
+            guard take.answer == .none || take.answer == .unknown else { continue }
+            guard take.isCommitting else {
+                takes[index].answer = .refused
+                continue
+            }
+            // Nothing but its bookmark can tell.
+            if take.events.isEmpty { continue }
+            let open = take.events.filter { fates[$0] == .perhaps && claims[$0] == 1 }
+            let rest = open.filter { !take.dead.contains($0) }
+            let letters = open.filter { take.dead.contains($0) }
+            let gone = rest.count { !there.contains($0) }
+            let goneLetters = letters.count { !there.contains($0) }
+            // While its commit was under way nobody could drop them.
+            if take.answer == .none {
+                if gone != 0, gone != rest.count { return "of take \(index) \(gone) of \(rest.count) events are gone" }
+                if goneLetters != 0, goneLetters != letters.count {
+                    return "of take \(index) \(goneLetters) of \(letters.count) dead letters are gone"
+                }
+                if goneLetters != 0, gone != rest.count { return "take \(index) is there for its dead letters only" }
+            }
+            // A bookmark stands before the dead letters: it may be there without them.
+            if take.taken.isEmpty, goneLetters == 0 { continue }
+            let mine = take.events.filter { fates[$0] == .perhaps && !there.contains($0) }
+            for sequence in mine { fates[sequence] = take.dead.contains(sequence) ? .dead : .taken }
+            takes[index].answer = mine.isEmpty ? .refused : .done
+            if !mine.isEmpty {
+                takes[index].events = mine
+                takes[index].dead.formIntersection(mine)
+            }
+        }
+        return nil
+    }
+
+    private mutating func settleBookmarks(_ value: (String) -> [UInt8]?) -> String? {
+        for (name, all) in setters {
+            let found = value(name).map { String(decoding: $0, as: UTF8.self) }
+            var isExplained = false
+            for setter in ordered(all).reversed() {
+                let (wanted, isSure, isPossible) = standing(setter, name)
+                if wanted == found, isPossible {
+                    isExplained = true
+                    break
+                }
+                if isSure { return "bookmark \(name) is \(found ?? "not there"), and \(wanted) was set durably" }
+            }
+            if !isExplained, found != nil { return "bookmark \(name) is \(found!), which is not possible" }
+            // From now on it is what was found.
+            setters[name] = found.map { [.alone(value: $0, .done)] }
+        }
+        return nil
+    }
+
+    /// Of several clients that set one bookmark the later in the log counts.
+    private func ordered(_ setters: [Setter]) -> [Setter] {
+        let placed = setters.enumerated().compactMap { position, setter -> UInt64? in
+            switch setter {
+            case .put(let index): puts[index].base ?? .max
+            // What was found when this life began.
+            case .alone: position == 0 ? 0 : nil
+            case .take: nil
+            }
+        }
+        guard placed.count == setters.count else { return setters }
+        return zip(placed, setters).sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
+    /// What it set, whether that is durable, and whether it may be.
+    private func standing(_ setter: Setter, _ name: String) -> (String, Bool, Bool) {
+        switch setter {
+        case .put(let index):
+            let put = puts[index]
+            return (put.bookmarks.first { $0.name == name }!.value, put.answer == .done, put.answer == .done)
+        case .take(let index):
+            let take = takes[index]
+            let isSure = take.answer == .done
+            // Nothing but its bookmark can tell.
+            return (take.bookmark!.value, isSure, isSure || (take.taken.isEmpty && take.answer != .refused))
+        case .alone(let value, let answer):
+            return (value, answer == .done, answer != .refused)
+        }
+    }
+}
