@@ -21,6 +21,8 @@ let package = Package(
         .library(name: "SimulatedFileIO", targets: ["SimulatedFileIO"]),
         .library(name: "SegmentedLog", targets: ["SegmentedLog"]),
         .library(name: "DurableChannel", targets: ["DurableChannel"]),
+        .library(name: "LineTransfer", targets: ["LineTransfer"]),
+        .executable(name: "sluice", targets: ["sluice"]),
         .executable(name: "walbench", targets: ["walbench"]),
     ],
     targets: [
@@ -37,6 +39,10 @@ let package = Package(
         .target(
             name: "DurableChannel", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),
 
+        .target(
+            name: "LineTransfer", dependencies: ["DurableChannel", "LogFormat", "FileIO"], swiftSettings: strict),
+
+        .executableTarget(name: "sluice", dependencies: ["LineTransfer", "DurableChannel"], swiftSettings: strict),
         .executableTarget(
             name: "walbench", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],
             swiftSettings: strict),
@@ -56,5 +62,10 @@ let package = Package(
             dependencies: [
                 "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport",
             ], swiftSettings: strict),
+        .testTarget(
+            name: "LineTransferTests",
+            dependencies: ["LineTransfer", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(name: "SluiceTests", dependencies: ["sluice", "TestSupport"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,198 @@
+import DurableChannel
+import SimulatedFileIO
+import Testing
+
+@testable import LineTransfer
+
+/// File to channel to file, crashed at every storage operation: each line is in the output once.
+@Suite struct CarryTests {
+    private static let input = bytes("first\n\nthird line\r\n4\nfive five five\nsix\n7\n")
+
+    @Test func linesAreCarriedOnceHoweverSmallTheSteps() throws {
+        for batch in [1, 2, 3, 100] {
+            let world = try World.holding(Self.input)
+            for _ in 0..<10 {
+                let channel = try world.open()
+                try world.put(channel, batch: batch, batches: 2)
+                try world.take(channel, batch: batch, limit: 1)
+                try channel.close()
+            }
+            #expect(world.output == Self.input)
+        }
+    }
+
+    /// Every moment before a storage operation of a run.
+    private func moments(of world: World, _ run: () throws -> Void) rethrows -> [(disk: SimulatedDisk, before: String)]
+    {
+        var moments: [(SimulatedDisk, String)] = []
+        world.disk.beforeOperation = { [unowned disk = world.disk] operation in
+            moments.append((disk.clone(), operation.description))
+        }
+        defer { world.disk.beforeOperation = nil }
+        try run()
+        return moments
+    }
+
+    private func crashEverywhere(
+        _ run: (World) throws -> Void, expecting expected: [UInt8], choices: Int, inside: Int
+    ) throws -> (states: Int, twice: Int, failures: [String]) {
+        let world = try World.holding(Self.input)
+        var states: Set<UInt64> = []
+        var twice = 0
+        var failures: [String] = []
+        let recorded = try moments(of: world) { try run(world) }
+        #expect(recorded.count > 40)
+        for (step, moment) in recorded.enumerated() where failures.count < 5 {
+            var survivors = moment.disk.legalCrashChoices(limit: choices).map {
+                (moment.disk.crashed(keeping: $0), "\($0)")
+            }
+            survivors.append((moment.disk.killed(keeping: .everything), "killed"))
+            survivors.append((moment.disk.killed(keeping: .nothing), "killed, nothing in flight written"))
+            for (disk, choice) in survivors where states.insert(disk.stateHash &* 31 &+ UInt64(step)).inserted {
+                let story = "before \(moment.before), \(choice)"
+                let next = World(disk, seed: 7)
+                let isTwice = states.count % inside == 0
+                do {
+                    let again = isTwice ? try moments(of: next) { try run(next) } : []
+                    if !isTwice { try run(next) }
+                    if next.output != expected { failures.append("\(story): \(describe(next.output))") }
+                    for second in again.enumerated() where second.offset % 3 == states.count % 3 {
+                        twice += 1
+                        let last = World(second.element.disk.crashed(keeping: .nothing), seed: 9)
+                        try run(last)
+                        if last.output != expected {
+                            failures.append("\(story), then \(second.element.before): \(describe(last.output))")
+                        }
+                    }
+                } catch { failures.append("\(story): \(error)") }
+            }
+        }
+        return (states.count, twice, failures)
+    }
+
+    private func describe(_ output: [UInt8]?) -> String {
+        output.map { String(decoding: $0, as: UTF8.self) } ?? "nothing"
+    }
+
+    @Test func aPowerCutOrKillAtAnyOperationCarriesEachLineOnce() throws {
+        let result = try crashEverywhere({ try $0.carry(batch: 3) }, expecting: Self.input, choices: 16, inside: 90)
+        #expect(result.failures == [])
+        #expect(result.states > 500 && result.twice > 100, "\(result)")
+    }
+
+    @Test func aPowerCutAtAnyOperationOfASinkThatAppendsKeepsWhatStoodThere() throws {
+        let mine = bytes("somebody else's\nhalf")
+        func run(_ world: World) throws {
+            if world.output == nil { world.disk.setContents(of: "/out/copy", to: mine) }
+            try world.carry(batch: 4)
+        }
+        let result = try crashEverywhere(run, expecting: mine + Self.input, choices: 12, inside: 100)
+        #expect(result.failures == [])
+        #expect(result.states > 300, "\(result)")
+    }
+
+    @Test func anOutputThatSomebodyElseHasNotSyncedIsMadeDurableBeforeItsLengthCounts() throws {
+        let mine = bytes("somebody else's\n")
+        let world = try World.holding(Self.input)
+        let directory = try world.system.openDirectory(at: "/out")
+        let file = try directory.create("copy", method: .writeThenSync)
+        let buffer = AlignedBuffer(byteCount: mine.count)
+        buffer.copy(from: mine, at: 0)
+        try file.write(buffer, count: mine.count, at: 0)
+        for moment in try moments(of: world, { try world.carry(batch: 3) }) {
+            for choice in moment.disk.legalCrashChoices(limit: 8) {
+                let next = World(moment.disk.crashed(keeping: choice), seed: 7)
+                try next.carry(batch: 3)
+                let output = next.output ?? []
+                #expect(
+                    output.suffix(Self.input.count) == Self.input[...] && output.count <= mine.count + Self.input.count)
+            }
+        }
+        #expect(world.output == mine + Self.input)
+    }
+
+    @Test(arguments: [SimulatedOperation.write, .synchronize, .truncate, .create, .synchronizeDirectory])
+    func anErrorOfTheOutputAtAnyPlaceIsTypedAndTheNextRunCarriesEachLineOnce(operation: SimulatedOperation) throws {
+        for outcome in [Fault.Outcome.absent, .whole] {
+            var struck = 0
+            for skipping in 0..<12 {
+                let world = try World.holding(Self.input)
+                let putting = try world.open()
+                try world.put(putting, batch: 2)
+                try world.take(putting, batch: 2, limit: 2)
+                try putting.close()
+                // As a killed take leaves it: there is something to cut.
+                world.disk.setContents(of: "/out/copy", to: (world.output ?? []) + bytes("rest"))
+                let name = operation == .synchronizeDirectory ? "out" : "copy"
+                world.disk.faults.add(Fault(operation, errno: 5, on: .name(name), skipping: skipping, outcome: outcome))
+                do {
+                    let channel = try world.open()
+                    defer { try? channel.close() }
+                    try world.take(channel, batch: 2)
+                } catch let error as LineTransferError {
+                    #expect(error.code == .fileOperation && error.fileError?.errno == 5)
+                    struck += 1
+                }
+                world.disk.faults.removeAll()
+                let again = World(world.disk.killed(), seed: 3)
+                try again.carry(batch: 2)
+                #expect(again.output == Self.input, "\(operation) \(skipping)")
+                let dark = World(world.disk.crashed(keeping: .nothing), seed: 3)
+                try dark.carry(batch: 2)
+                #expect(dark.output == Self.input, "\(operation) \(skipping) after a power cut")
+            }
+            // Nothing is created here, and no name made durable, for the file is there.
+            #expect(struck > 0 || operation == .create || operation == .synchronizeDirectory)
+        }
+    }
+
+    @Test func anOutputThatCannotBeMadeDurableAtTheBeginningIsTypedAndHarmless() throws {
+        for (operation, name) in [
+            (SimulatedOperation.create, "copy"), (.synchronize, "copy"), (.synchronizeDirectory, "out"),
+        ] {
+            let world = try World.holding(Self.input)
+            world.disk.faults.add(Fault(operation, errno: 5, on: .name(name)))
+            let error = #expect(throws: LineTransferError.self) { try world.carry(batch: 3) }
+            #expect(error?.code == .fileOperation)
+            let again = World(world.disk.killed(), seed: 4)
+            try again.carry(batch: 3)
+            #expect(again.output == Self.input, "\(operation)")
+        }
+    }
+
+    @Test func aSinkRefusesAnotherFileAndTouchesNothing() throws {
+        func check(_ code: LineTransferError.Code, _ change: (World) throws -> Void) throws {
+            let world = try World.holding(Self.input)
+            try world.carry(batch: 3)
+            world.disk.setContents(of: "/in/app.log", to: Self.input + bytes("more\n"))
+            try change(world)
+            let before = world.output
+            let channel = try world.open()
+            try world.put(channel, batch: 3)
+            let error = #expect(throws: LineTransferError.self) { try world.take(channel, batch: 3) }
+            #expect(error?.code == code)
+            #expect(world.output == before)
+            #expect(channel.metrics.heldEvents == 1)
+            try channel.close()
+        }
+        try check(.missingFile) { $0.disk.remove("/out/copy") }
+        try check(.shorterFile) { $0.disk.setContents(of: "/out/copy", to: Array(Self.input.dropLast())) }
+        try check(.otherFile) { $0.disk.setContents(of: "/out/copy", to: Self.input.reversed()) }
+        try check(.otherFile) {
+            let directory = try $0.system.openDirectory(at: "/out")
+            try directory.rename("copy", to: "other")
+            $0.disk.setContents(of: "/out/copy", to: Self.input)
+        }
+    }
+
+    @Test func bookmarksOfSourceAndSinkAreRefusedForEachOther() throws {
+        let world = try World.holding(Self.input)
+        let channel = try world.open()
+        try world.put(channel, batch: 3)
+        try channel.setBookmark(World.sinkName, channel.bookmark(World.sourceName)!)
+        let error = #expect(throws: LineTransferError.self) { try world.sink(channel) }
+        #expect(error?.code == .invalidBookmark)
+        #expect(world.output == nil)
+        try channel.close()
+    }
+}
