@@ -84,6 +84,8 @@ struct LogState {
     var room: RoomAccount
     /// A retired file that can become a segment again, under its spare name.
     var spare: (name: String, bytes: UInt64)?
+    /// A retirement is making one: another that ends at the same time must not, or one of the two is known to nobody.
+    var spareIsToCome = false
     var reservesPresent: Set<Int> = []
     /// Files of voided segments, to be removed once the cut that voids them is durable.
     var voided: [SegmentEntry] = []

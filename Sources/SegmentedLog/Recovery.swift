@@ -311,6 +311,7 @@ struct Recovery {
         let covered = base.snapshot.covered
         var running = base.snapshot.epoch
         var openings: [EpochLedger.Opening] = []
+        var doubtful: [EpochLedger.Opening] = []
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
         var seal: SealRecord?
@@ -325,10 +326,18 @@ struct Recovery {
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
             openings += survey.openings
+            doubtful += survey.doubtful
             statements += survey.statements
             highestEpoch = max(highestEpoch, survey.highestEpoch)
             seal = survey.sealNext
             if let next = seal?.nextSegment { highestNumber = max(highestNumber, next) }
+        }
+        // A statement that goes beyond it proves that it was durable, and what is missing before it is damage.
+        openings += doubtful.filter { opening in
+            statements.contains { $0.lsn > opening.lsn && $0.epoch >= opening.epoch && $0.through.lsn > opening.lsn }
+                || slots.valid.contains {
+                    $0.snapshot.epoch >= opening.epoch && $0.durableThrough.lsn > opening.lsn
+                }
         }
         let ledger = EpochLedger(
             base: base.snapshot.epoch.rawValue == 0

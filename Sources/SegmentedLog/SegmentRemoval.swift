@@ -23,6 +23,7 @@ final class SegmentRemoval: @unchecked Sendable {
     private let cause: Cause
     private let completion: (@Sendable (LogError?) -> Void)?
     /// Under the spare or reserve name, waiting for the directory sync.
+    private var makesSpare = false
     private var recycled: (number: SegmentNumber, name: String, bytes: UInt64)?
     private var reserves: Set<Int> = []
     private var namesTaken: Set<Int> = []
@@ -115,14 +116,19 @@ final class SegmentRemoval: @unchecked Sendable {
     private func wantsSpare(_ entry: SegmentEntry) -> Bool {
         log.lock.withLock {
             guard case .idle = log.state.preparation else { return false }
-            return entry.kind == .regular && entry.segmentBytes == log.budget.segmentBytes && log.state.spare == nil
-                && log.state.prepared == nil && !log.state.isClosing
-                && log.state.room.inUseBytes <= log.state.room.segmentBudgetBytes
+            guard entry.kind == .regular, entry.segmentBytes == log.budget.segmentBytes, log.state.spare == nil,
+                !log.state.spareIsToCome, log.state.prepared == nil, !log.state.isClosing,
+                log.state.room.inUseBytes <= log.state.room.segmentBudgetBytes
+            else { return false }
+            log.state.spareIsToCome = true
+            makesSpare = true
+            return true
         }
     }
 
     private func finish(_ error: LogError?) {
         log.lock.withLock {
+            if makesSpare { log.state.spareIsToCome = false }
             log.backgroundFailures[.retirement] = error
             // After a failed directory sync nobody knows which names are left: their room stays counted as taken.
             if error == nil {

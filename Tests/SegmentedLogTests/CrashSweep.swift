@@ -68,10 +68,11 @@ final class CrashRecorder: @unchecked Sendable {
     var objections: [String] = []
 
     init(
-        _ disk: SimulatedDisk, seed: UInt64, configuration: LogConfiguration, startingAt tag: Int = 0,
-        model: Model = Model()
+        _ disk: SimulatedDisk, seed: UInt64, configuration: LogConfiguration, clientStateBytes: Int = 0,
+        startingAt tag: Int = 0, model: Model = Model()
     ) {
         world = World(disk, seed: seed)
+        world.clientStateBytes = clientStateBytes
         self.configuration = configuration
         self.model = model
         nextTag = tag
@@ -150,6 +151,8 @@ final class CrashSweep {
     /// Every so many distinct states is also crashed inside recovery.
     var insideEvery = 1
 
+    var clientStateBytes = 0
+
     init(_ configuration: LogConfiguration) { self.configuration = configuration }
 
     func sweep(_ recorder: CrashRecorder) {
@@ -205,6 +208,7 @@ final class CrashSweep {
     private func reopen(_ disk: SimulatedDisk, _ model: Model, _ story: String) -> ([Int], World)? {
         reopened += 1
         let world = World(disk, seed: 77)
+        world.clientStateBytes = clientStateBytes
         do {
             let log = try world.open(configuration)
             let tags = try log.tags()

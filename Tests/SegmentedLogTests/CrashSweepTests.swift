@@ -9,20 +9,24 @@ import Testing
     #if DEBUG
         static let seeds: Range<UInt64> = 1..<2
         static let insideEvery = 40
+        static let failingWrites = [2]
     #else
         static let seeds: Range<UInt64> = 1..<6
         static let insideEvery = 5
+        static let failingWrites = [2, 4, 6]
     #endif
 
     private func sweep(
         _ name: String, _ configuration: LogConfiguration = World.small(), _ options: SimulatedDisk.Options = .init(),
-        _ workload: (CrashRecorder) throws -> Void
+        clientStateBytes: Int = 0, _ workload: (CrashRecorder) throws -> Void
     ) throws {
         let sweep = CrashSweep(configuration)
         sweep.insideEvery = Self.insideEvery
+        sweep.clientStateBytes = clientStateBytes
         var most = 0
         for seed in Self.seeds where sweep.failures.isEmpty {
-            let recorder = CrashRecorder(SimulatedDisk(options), seed: seed, configuration: configuration)
+            let recorder = CrashRecorder(
+                SimulatedDisk(options), seed: seed, configuration: configuration, clientStateBytes: clientStateBytes)
             try workload(recorder)
             most = max(most, recorder.log?.mostGroupsInFlight ?? 0)
             sweep.sweep(recorder)
@@ -92,12 +96,16 @@ import Testing
         }
     }
 
-    /// Rows 21, 22, 42: the latch, with groups in flight before and behind the one that fails.
-    @Test(arguments: [Fault.Outcome.absent, .whole, .torn(.sectors([0..<1]))])
-    func everyCrashAroundAFailedWrite(_ outcome: Fault.Outcome) throws {
+    /// Rows 21, 22, 42: the latch, with groups in flight before and behind the one that fails; and when the first group of
+    /// the segment that the log goes on in takes more than one sector, so that its `open` frame may be there alone.
+    @Test(arguments: [Fault.Outcome.absent, .whole, .torn(.sectors([0..<1]))], [0, 500])
+    func everyCrashAroundAFailedWrite(_ outcome: Fault.Outcome, _ clientStateBytes: Int) throws {
         var unknown = 0
-        for failing in [2, 4, 6] {
-            try sweep("failed write \(failing), \(outcome)") { recorder in
+        for failing in Self.failingWrites {
+            try sweep(
+                "failed write \(failing), \(outcome), \(clientStateBytes) bytes of client state",
+                clientStateBytes: clientStateBytes
+            ) { recorder in
                 try recorder.open()
                 recorder.world.disk.faults.add(
                     Fault(.complete, errno: 5, on: .anything, skipping: failing, outcome: outcome))

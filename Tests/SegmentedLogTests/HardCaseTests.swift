@@ -62,6 +62,19 @@ import Testing
         _ = try log.append([put(5000)])
     }
 
+    /// Two ended at once, each made a spare, and one of the two was forgotten: its room was lost until the next opening.
+    @Test func retirementsThatEndAtOnceKeepOneSpareBetweenThem() throws {
+        for seed in 1..<40 as Range<UInt64> {
+            let world = World(seed: seed)
+            let (log, _) = try full(world)
+            let old = log.segments.dropLast().filter { $0.kind == .regular }.prefix(4).map(\.number)
+            for number in old { log.retire([number]) { #expect($0 == nil) } }
+            world.runtime.runUntilIdle()
+            let spares = world.names().count { $0.hasPrefix("spare-") }
+            #expect(spares == 1, "seed \(seed): \(world.names())")
+        }
+    }
+
     @Test func aReaderInTheReserveDoesNotStopTheDrain() throws {
         let world = World()
         let (log, _) = try full(world)

@@ -9,6 +9,8 @@ final class World {
     let runtime: SimulatedRuntime
     let system: SimulatedFileSystem
     static let path = "/var/log"
+    /// How much a client keeps in each snapshot; 0: there is none.
+    var clientStateBytes = 0
 
     init(_ disk: SimulatedDisk = SimulatedDisk(), seed: UInt64 = 1) {
         self.disk = disk
@@ -33,9 +35,34 @@ final class World {
     func open(
         _ configuration: LogConfiguration = small(), replay: (ReplayedFrame) -> Void = { _ in }
     ) throws(LogError) -> Log {
-        try Log.open(
+        guard clientStateBytes > 0 else {
+            return try Log.open(
+                at: Self.path, fileSystem: system, runtime: runtime, configuration: configuration,
+                replay: { (frame) throws(LogError) in replay(frame) })
+        }
+        let client = Client(bytes: clientStateBytes)
+        let log = try Log.open(
             at: Self.path, fileSystem: system, runtime: runtime, configuration: configuration,
-            replay: { (frame) throws(LogError) in replay(frame) })
+            clientState: { client.checkpoint }, restored: { (found) throws(LogError) in client.through = found.through },
+            replay: { (frame) throws(LogError) in
+                replay(frame)
+                client.through = DurableThrough(
+                    lsn: frame.end,
+                    nextSequence: EventSequence(frame.header.baseSequence.rawValue + UInt64(frame.header.eventCount)))
+            })
+        client.log = log
+        return log
+    }
+
+    /// Knows of everything that is durable, and says so at length.
+    private final class Client: @unchecked Sendable {
+        weak var log: Log?
+        var through = DurableThrough.nothing
+        let bytes: [UInt8]
+
+        init(bytes: Int) { self.bytes = (0..<bytes).map { UInt8(truncatingIfNeeded: $0) } }
+
+        var checkpoint: ClientCheckpoint { ClientCheckpoint(through: log?.durableThrough ?? through, bytes: bytes) }
     }
 
     /// The next process, on the same disk after the power came back.
