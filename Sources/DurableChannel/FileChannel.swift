@@ -48,7 +48,7 @@ public final class FileChannel: @unchecked Sendable {
 
     private init(
         _ log: Log, _ ledger: PointerLedger, _ runtime: any Runtime, _ configuration: ChannelConfiguration,
-        report: RecoveryReport, ownedRuntime: SystemRuntime?
+        report: RecoveryReport, loss: LossReport, ownedRuntime: SystemRuntime?
     ) {
         self.log = log
         self.ledger = ledger
@@ -58,9 +58,7 @@ public final class FileChannel: @unchecked Sendable {
         path = log.path
         limits = ledger.state.limits
         recoveryReport = report
-        lossReport = ledger.lock.withLock {
-            LossReport(report, lost: ledger.lostAtOpening, ledger.state.group, tail: ledger.state.visible)
-        }
+        lossReport = loss
         retirement = Retirement(log, ledger, runtime)
         store = FrameStore(log, ledger, recentBytes: max(configuration.tailCacheBytes, 1 << 20))
     }
@@ -143,8 +141,12 @@ public final class FileChannel: @unchecked Sendable {
             report.remarks.append(
                 "the counts of taken, dropped and lost events did not agree with the sequences, and were set from them")
         }
+        let loss = ledger.lock.withLock {
+            LossReport(report, lost: ledger.lostAtOpening, ledger.state.group, tail: ledger.state.visible)
+        }
+        do throws(LogError) { try keep(report, loss, in: log) } catch { report.remarks.append("\(error)") }
         let channel = FileChannel(
-            log, ledger, runtime, configuration, report: report, ownedRuntime: owned)
+            log, ledger, runtime, configuration, report: report, loss: loss, ownedRuntime: owned)
         channel.retirement.start()
         return channel
     }
@@ -174,6 +176,20 @@ public final class FileChannel: @unchecked Sendable {
         } catch {
             return "the lease that damage may have taken cannot be written anew: \(error)"
         }
+    }
+
+    /// On disk, for whoever asks later. Only what a person may miss is worth a sync.
+    static func keep(_ report: RecoveryReport, _ loss: LossReport, in log: Log) throws(LogError) {
+        var most = 256
+        var bytes: [UInt8]
+        repeat {
+            let text = JSON.object([
+                ("version", .whole(1)), ("recovery", report.json(listing: most)), ("loss", loss.json(listing: most)),
+            ])
+            bytes = Array((text.rendered + "\n").utf8)
+            most /= 2
+        } while bytes.count > log.reportLimitBytes && most > 0
+        try log.keepReport(bytes, isDurable: !report.losses.isEmpty || !report.unreadable.isEmpty)
     }
 
     /// Passes a refusal through the log, which knows its own errors only.

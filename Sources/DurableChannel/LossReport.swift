@@ -30,6 +30,8 @@ public struct LossReport: Sendable, Equatable {
     /// The damage behind ``Fate/lost``, with its places.
     public var losses: [DamagedRange] = []
 
+    init() {}
+
     /// How many sequences met that fate.
     public func count(_ fate: Fate) -> UInt64 {
         parts.reduce(0) { $0 + ($1.fate == fate ? $1.sequences.count : 0) }
@@ -63,22 +65,25 @@ public struct LossReport: Sendable, Equatable {
     }
 
     /// As JSON, one object: `version` 1, `counts` by fate, `total`, `parts`, `losses`, `unknown`.
-    public var json: String {
-        let counts = Fate.allCases.map { "\"\($0.rawValue)\": \(count($0))" }.joined(separator: ", ")
-        let total = parts.reduce(0) { $0 + $1.sequences.count }
-        let parts = parts.map {
-            "{\"fate\": \"\($0.fate.rawValue)\", \"first\": \($0.sequences.first), \"end\": \($0.sequences.end)}"
-        }
-        let losses = losses.map {
-            "{\"reason\": \"\($0.reason)\", \"segment\": \"\($0.segment)\", \"from\": \($0.fromOffset), \"to\": \($0.toOffset), "
-                + "\"first\": \($0.firstSequence), \"end\": \($0.endSequence)}"
-        }
-        let unknown = unknown.map {
-            "{\"lsn\": \"\($0.lsn)\", \"type\": \"\($0.type)\", \"first\": \($0.firstSequence), \"end\": \($0.endSequence)}"
-        }
-        return
-            "{\"version\": 1, \"counts\": {\(counts)}, \"total\": \(total), \"parts\": [\(parts.joined(separator: ", "))], "
-            + "\"losses\": [\(losses.joined(separator: ", "))], \"unknown\": [\(unknown.joined(separator: ", "))]}\n"
+    public var json: String { json(listing: .max).rendered + "\n" }
+
+    /// Each list with at most `most` items; the counts are of all.
+    func json(listing most: Int) -> JSON {
+        .object([
+            ("version", .whole(1)),
+            ("counts", .object(Fate.allCases.map { ($0.rawValue, .whole(count($0))) })),
+            ("total", .whole(parts.reduce(0) { $0 + $1.sequences.count })),
+            (
+                "parts",
+                .list(
+                    parts.prefix(most).map {
+                        .object([
+                            ("fate", .text($0.fate.rawValue)), ("first", .whole($0.sequences.first.rawValue)),
+                            ("end", .whole($0.sequences.end.rawValue)),
+                        ])
+                    })
+            ), ("losses", .list(losses.prefix(most).map(\.json))), ("unknown", .list(unknown.prefix(most).map(\.json))),
+        ])
     }
 }
 

@@ -15,6 +15,7 @@ enum FileNames {
         case pid
         case settings
         case setAside
+        case report
         case foreign
     }
 
@@ -23,6 +24,15 @@ enum FileNames {
     static func temporary(_ tag: UInt64) -> String { "spare-" + hex16(tag) + temporarySuffix }
     static func setAside(_ lsn: LSN) -> String {
         "aside-" + hex16(lsn.segment.rawValue) + "-" + String(lsn.offset, radix: 16)
+    }
+
+    static func report(_ epoch: Epoch) -> String { "report-" + hex16(epoch.rawValue) }
+
+    /// The epoch of the opening that a report is of; nil for a name that does not say.
+    static func reportEpoch(_ name: String) -> Epoch? {
+        guard name.hasPrefix("report-"), name.utf8.count == 23, let value = UInt64(name.dropFirst(7), radix: 16)
+        else { return nil }
+        return Epoch(value)
     }
 
     /// Where a set-aside copy was taken from; the beginning of everything for a name that does not say.
@@ -44,6 +54,7 @@ enum FileNames {
         }
         if name.hasSuffix(temporarySuffix) { return .temporary }
         if name.hasPrefix("aside-") { return .setAside }
+        if reportEpoch(name) != nil { return .report }
         if name.utf8.count == 20, name.hasSuffix(".seg"), let value = UInt64(name.prefix(16), radix: 16),
             value != 0, value <= FormatConstants.maximumNumber, segment(SegmentNumber(value)) == name
         {

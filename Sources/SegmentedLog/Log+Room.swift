@@ -82,7 +82,7 @@ extension Log {
                 claimedBytes: state.room.claimedFrameBytes, freeBytes: state.room.freeBytes,
                 diskBytes: UInt64(4 * SpaceBudget.pageBytes + 2 * budget.slotBytes)
                     + UInt64(min(2, reserves + reservesInUse)) * UInt64(budget.reserveBytes) + setAsideBytes
-                    + state.room.inUseBytes,
+                    + reportBytes + state.room.inUseBytes,
                 preparationFailure: failure)
         }
     }

@@ -40,6 +40,8 @@ public final class Log: @unchecked Sendable {
     var backgroundFailures: [BackgroundWork: LogError] = [:]
     /// What set-aside copies take.
     var setAsideBytes: UInt64 = 0
+    /// What kept reports take.
+    var reportBytes: UInt64 = 0
     /// When what keeps room was last looked at for a claim that was refused.
     var lastLookForRoom: UInt64 = 0
 

@@ -7,6 +7,7 @@ struct LogInventory {
     var temporaries: [String] = []
     var reserves: Set<Int> = []
     var setAside: [String] = []
+    var reports: [String] = []
     var foreign: [String] = []
     var hasCheckpoint = false
     var hasSettings = false
@@ -19,6 +20,7 @@ struct LogInventory {
             case .reserve(let index): reserves.insert(index)
             case .checkpoint: hasCheckpoint = true
             case .setAside: setAside.append(name)
+            case .report: reports.append(name)
             case .pid: break
             case .settings: hasSettings = true
             case .foreign: foreign.append(name)
@@ -29,7 +31,8 @@ struct LogInventory {
 
     /// Nothing here was ever a log: at most files under spare names, from a creation that a crash cut short.
     var isVirgin: Bool {
-        segments.isEmpty && !hasCheckpoint && !hasSettings && setAside.isEmpty && reserves.isEmpty
+        segments.isEmpty && !hasCheckpoint && !hasSettings && setAside.isEmpty && reports.isEmpty
+            && reserves.isEmpty
     }
 }
 
@@ -44,6 +47,8 @@ final class ScannedSegment {
     var life: SegmentLife?
     /// The sync at recovery failed: what lies beyond the proven position is not known to be durable.
     var syncFailed = false
+    /// No valid header begins at or behind this place, as the survey found. nil: not surveyed, or not to the end.
+    var headersEnd: UInt64?
 
     init(
         number: SegmentNumber, file: any StorageFile, status: FileStatus, identity: IdentityBlock?, validCopies: Int

@@ -45,7 +45,8 @@ struct LogOpening {
             throw .file(error, "\(directory.path) cannot be listed")
         }
         if inventory.isVirgin { return try create(inventory, clientState, restored) }
-        var recovery = Recovery(directory, inventory: inventory, policy: configuration.damagePolicy)
+        var recovery = Recovery(
+            directory, inventory: inventory, policy: configuration.damagePolicy, clock: runtime.monotonicClock)
         // Handed on as it is judged: memory for one frame, however much there is to replay.
         let outcome = try recovery.run(
             begin: { (snapshot) throws(LogError) in
@@ -116,6 +117,7 @@ struct LogOpening {
     ) throws(LogError) -> Log {
         var outcome = outcome
         var report = outcome.report
+        let publishing = runtime.monotonicClock()
         // Files under spare names first: their room may be needed, and they mean nothing.
         removeTemporaries(outcome.inventory.temporaries, &report)
         let setAside = SetAside(directory: directory, runtime: runtime, budget: budget)
@@ -132,7 +134,7 @@ struct LogOpening {
         } else {
             made = try startFresh(&outcome, &table, epoch, reason, &reserves, clientState, replay)
         }
-        report.durationNanoseconds = runtime.monotonicClock() - started
+        report.steps.append(RecoveryStep(name: "epoch", nanoseconds: runtime.monotonicClock() - publishing))
         setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
         let keep = Set(table.entries.map(\.number))
         let removable = outcome.removable.filter { !keep.contains($0) }
@@ -143,6 +145,9 @@ struct LogOpening {
             highestNumber: max(outcome.highestNumber, made.segment.number),
             eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(table),
             reserves: usableReserves(reserves), slots: outcome.slots, losses: outcome.newLosses, clientState)
+        log.reportBytes = outcome.inventory.reports.reduce(0) { sum, name in
+            sum + ((try? directory.status(of: name))?.allocatedBytes ?? 0)
+        }
         if !removable.isEmpty { log.removeFound(removable) }
         makeReserves(log)
         return log

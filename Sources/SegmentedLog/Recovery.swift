@@ -49,9 +49,16 @@ struct Recovery {
     private var opened: [SegmentNumber: ScannedSegment] = [:]
     private var report = RecoveryReport()
     private var retired: Set<SegmentNumber> = []
+    private let clock: () -> UInt64
+    private var lapStarted: UInt64
 
-    init(_ directory: any StorageDirectory, inventory: LogInventory, policy: DamagePolicy) {
+    init(
+        _ directory: any StorageDirectory, inventory: LogInventory, policy: DamagePolicy,
+        clock: @escaping () -> UInt64
+    ) {
         self.directory = directory
+        self.clock = clock
+        lapStarted = clock()
         self.inventory = inventory
         self.policy = policy
         slots = CheckpointFile.read(in: directory)
@@ -85,16 +92,28 @@ struct Recovery {
         }
         try begin(base.snapshot)
         let scan = try openScan(base, logUUID)
+        lap("base")
         settle(scan)
+        lap("sync")
         if let error = directorySyncError {
             throw .file(error, "the directory \(directory.path) cannot be synced, so nothing in it can be relied on")
         }
 
         var judge = try survey(scan, base, logUUID)
+        lap("survey")
+        judge.report.steps = report.steps
         let start = DurableThrough(
             lsn: base.snapshot.covered.lsn, nextSequence: base.snapshot.covered.nextSequence)
         try judge.run(start: start, replay: replay)
+        report = judge.report
+        lap("replay")
         return try conclude(judge, scan, base, logUUID)
+    }
+
+    private mutating func lap(_ name: String) {
+        let now = clock()
+        report.steps.append(RecoveryStep(name: name, nanoseconds: now - lapStarted))
+        lapStarted = now
     }
 
     // MARK: Which log
@@ -327,6 +346,7 @@ struct Recovery {
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
             openings += survey.openings
             doubtful += survey.doubtful
+            segment.headersEnd = survey.headersEnd
             statements += survey.statements
             highestEpoch = max(highestEpoch, survey.highestEpoch)
             seal = survey.sealNext
@@ -370,7 +390,6 @@ struct Recovery {
     private mutating func conclude(
         _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
     ) throws(LogError) -> Outcome {
-        report = judge.report
         var tail = judge.tail
         let jump = noteMisnamed(judge, &tail)
         report.tail = tail

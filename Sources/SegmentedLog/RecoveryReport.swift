@@ -35,8 +35,19 @@ public struct RecoveryReport: Sendable {
     public var setAsideFiles: [String] = []
     /// What else a person should know: a damaged copy of something that stands twice, a checkpoint not used, ...
     public var remarks: [String] = []
-    /// How long it took, in nanoseconds of the monotonic clock.
+    /// How long each step took, in the order in which they came.
+    public var steps: [RecoveryStep] = []
+    /// How long it all took, in nanoseconds of the monotonic clock.
     public var durationNanoseconds: UInt64 = 0
+}
+
+/// A part of an opening.
+public struct RecoveryStep: Sendable, Equatable {
+    /// `base` (identities, checkpoint, the snapshot to start from), `sync`, `survey`, `replay`, `epoch` (what is cut set
+    /// aside, and the first frame of the new epoch).
+    public var name: String
+    /// Of the monotonic clock.
+    public var nanoseconds: UInt64
 }
 
 /// A range of a segment that cannot be served, and the sequences that stood in it.

@@ -20,6 +20,9 @@ struct SegmentSurvey {
     var statements: [Statement] = []
     var highestEpoch = Epoch(0)
     var sealNext: SealRecord?
+    /// No valid header begins at or behind this place, so that nobody needs to look for one again: what is left of the
+    /// active segment may be long. nil when some of it could not be read.
+    var headersEnd: UInt64?
 
     init(_ window: SegmentWindow, from start: UInt64, runningEpoch: inout Epoch) {
         let segment = window.life.segment
@@ -27,8 +30,10 @@ struct SegmentSurvey {
         var best: [Epoch: DurableThrough] = [:]
         // Frame by frame from where the survey began, without a gap.
         var wholeUntil = start
+        headersEnd = start
         while let (position, header) = Self.next(window, at: offset) {
             let lsn = LSN(segment: segment, offset: position)
+            headersEnd = position + 8
             highestEpoch = max(highestEpoch, header.epoch)
             if header.durableThrough.lsn > (best[header.epoch]?.lsn ?? DurableThrough.nothing.lsn) {
                 best[header.epoch] = header.durableThrough
@@ -49,6 +54,7 @@ struct SegmentSurvey {
                 offset = position + 8
             }
         }
+        if window.missedSectors { headersEnd = nil }
     }
 
     private static func next(_ window: SegmentWindow, at offset: UInt64) -> (UInt64, FrameHeader)? {

@@ -12,6 +12,9 @@ final class SegmentWindow {
     var end: UInt64
     let source: ReadSource
 
+    /// Whether ``nextHeader(from:)`` stepped over something that the disk did not give.
+    private(set) var missedSectors = false
+
     private var buffer: AlignedBuffer
     private var start: UInt64 = 0
     private var count = 0
@@ -114,6 +117,7 @@ final class SegmentWindow {
             guard let index = try? load(offset, count: wanted) else {
                 // Sector by sector through what the disk does not give.
                 if (try? load(offset, count: FrameHeader.byteCount)) == nil {
+                    missedSectors = true
                     offset = (offset / Self.sectorBytes + 1) * Self.sectorBytes
                 } else if case .frame(let header) = probe(at: offset, verifyingPayload: false) {
                     return (offset, header)

@@ -80,7 +80,8 @@ struct SetAside {
 
     /// Removes the oldest copies (of the lowest segments) until there is room for `size` more; false when there cannot be.
     private func makeRoom(for size: UInt64, _ report: inout RecoveryReport) throws(FileError) -> Bool {
-        guard size <= budget.setAsideBytes else { return false }
+        let share = budget.setAsideBytes - budget.reportBytes
+        guard size <= share else { return false }
         var copies: [(name: String, bytes: UInt64)] = []
         for name in try directory.list() where FileNames.kind(of: name) == .setAside {
             if let status = try directory.status(of: name) { copies.append((name, Self.bytes(status))) }
@@ -88,7 +89,7 @@ struct SetAside {
         copies.sort { FileNames.setAsidePlace($0.name) < FileNames.setAsidePlace($1.name) }
         var sum = copies.reduce(0) { $0 + $1.bytes }
         var removed = false
-        for copy in copies where sum + size > budget.setAsideBytes {
+        for copy in copies where sum + size > share {
             try directory.unlink(copy.name)
             report.removedFiles.append(copy.name)
             report.setAsideFiles.removeAll { $0 == copy.name }

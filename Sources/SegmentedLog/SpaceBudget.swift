@@ -14,6 +14,7 @@ struct SpaceBudget: Equatable, Sendable {
     let blockBytes: Int
 
     static let pageBytes = 4096
+    static let largestReportBytes = 64 << 10
     static let smallestSegmentBytes = 16_384
     static let largestSegmentBytes = 4_294_963_200
     static let identityBytes = 2 * IdentityBlock.byteCount
@@ -93,6 +94,14 @@ struct SpaceBudget: Equatable, Sendable {
     /// replaced by a new file when its own goes bad), two reserve files, the set-aside share.
     var fixedBytes: UInt64 {
         UInt64(4 * Self.pageBytes + 4 * slotBytes) + 2 * UInt64(reserveBytes) + setAsideBytes
+    }
+
+    /// What kept reports may take of the set-aside share; the rest is for copies of damaged and cut ranges.
+    var reportBytes: UInt64 { setAsideBytes / 4 / UInt64(Self.pageBytes) * UInt64(Self.pageBytes) }
+
+    /// The most bytes of one of them.
+    var reportLimitBytes: Int {
+        Int(min(reportBytes / 4, UInt64(Self.largestReportBytes))) / Self.pageBytes * Self.pageBytes
     }
 
     /// What all segments, active, sealed, prepared and spare, may take together.

@@ -9,7 +9,7 @@ struct TailJudge {
     /// Segment numbers that a durable snapshot lists as retired, as far as the scan knows.
     let isRetired: (SegmentNumber) -> Bool
 
-    private(set) var report: RecoveryReport
+    var report: RecoveryReport
     private(set) var tail: DurableThrough
     /// The segment of the tail, when it can be written on.
     private(set) var tailSegment: ScannedSegment?
@@ -193,7 +193,7 @@ struct TailJudge {
             outlook.beyond = opening.lsn.segment == lsn.segment ? .openHere : .openLater
         } else if previous == .seal {
             outlook.beyond = scan.contains { $0.number == seal?.nextSegment } ? .segment : .nothing
-        } else if let frame = nextFrame(in: window, after: lsn.offset) {
+        } else if let frame = nextFrame(in: window, of: scan[index], after: lsn.offset) {
             outlook.frame = frame
             outlook.beyond = .frame
         } else if let segment = nextSegmentWithFrames(after: index) {
@@ -204,10 +204,10 @@ struct TailJudge {
     }
 
     private func nextFrame(
-        in window: SegmentWindow, after start: UInt64
+        in window: SegmentWindow, of segment: ScannedSegment, after start: UInt64
     ) -> (offset: UInt64, header: FrameHeader)? {
         var from = start + 8
-        while let (position, header) = window.nextHeader(from: from) {
+        while from < segment.headersEnd ?? window.end, let (position, header) = window.nextHeader(from: from) {
             let lsn = LSN(segment: window.life.segment, offset: position)
             if !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected,
                 case .frame = window.probe(at: position, verifyingPayload: true)
@@ -231,7 +231,7 @@ struct TailJudge {
                 return (later, header)
             }
             // Its first frame is damaged; a later one of it counts just as well.
-            if let next = nextFrame(in: window, after: start) { return (later, next.header) }
+            if let next = nextFrame(in: window, of: scan[later], after: start) { return (later, next.header) }
         }
         return nil
     }
@@ -431,7 +431,8 @@ struct TailJudge {
         for later in index..<scan.count where report.unknown.count < 256 {
             guard let window = scan[later].window() else { continue }
             var from = later == index ? lsn.offset : UInt64(SpaceBudget.identityBytes)
-            while report.unknown.count < 256, let (position, header) = window.nextHeader(from: from) {
+            let end = scan[later].headersEnd ?? window.end
+            while report.unknown.count < 256, from < end, let (position, header) = window.nextHeader(from: from) {
                 let place = LSN(segment: scan[later].number, offset: position)
                 guard !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: place),
                     case .frame = window.probe(at: position, verifyingPayload: true)

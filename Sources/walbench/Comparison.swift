@@ -1,3 +1,5 @@
+import LogFormat
+
 /// A figure of the engine by the same of a baseline, round by round, and what it should be.
 struct Comparison {
     enum Bar {

@@ -1,3 +1,5 @@
+import LogFormat
+
 import FileIO
 import SegmentedLog
 

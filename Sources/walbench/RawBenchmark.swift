@@ -1,3 +1,5 @@
+import LogFormat
+
 /// `walbench raw`: each method with three sizes.
 struct RawBenchmark {
     let options: Options

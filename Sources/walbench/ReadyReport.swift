@@ -1,3 +1,5 @@
+import LogFormat
+
 /// The figures of `walbench ready` as text and as JSON.
 struct ReadyReport {
     typealias Opening = ReadyBenchmark.Opening

@@ -1,3 +1,5 @@
+import LogFormat
+
 /// One result in both forms.
 struct Report {
     var text: [String]

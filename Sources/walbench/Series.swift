@@ -1,3 +1,5 @@
+import LogFormat
+
 /// Whose figures these are.
 enum Subject: String, Sendable {
     case log, channel, bare, raw

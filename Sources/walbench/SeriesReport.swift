@@ -1,3 +1,5 @@
+import LogFormat
+
 /// Series as text and as JSON.
 struct SeriesReport {
     /// A series with what is said of it.

@@ -1,3 +1,5 @@
+import LogFormat
+
 /// Samples in order.
 struct Statistics {
     private let sorted: [Double]

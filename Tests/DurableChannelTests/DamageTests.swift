@@ -1,4 +1,4 @@
-import DurableChannel
+@testable import DurableChannel
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
@@ -201,6 +201,29 @@ import Testing
         #expect(events.tags == Array(20..<35) + Array(37..<50))
         #expect(UInt64(events.marks.count { $0 }) == report.count(.mayRepeat))
         #expect(report.json.contains("\"lost\": 2") && report.json.contains("\"total\": 50"))
+        // And for whoever asks later, a power cut between.
+        let next = world.afterPowerCut()
+        let kept = try Log.reports(at: World.path, fileSystem: next.system).first
+        #expect(kept?.epoch == channel.recoveryReport.epoch)
+        let text = String(decoding: kept?.bytes ?? [], as: UTF8.self)
+        #expect(text.contains("\"lost\": 2") && text.contains("\"total\": 50") && text.contains("\"survey\": "))
+    }
+
+    @Test func theReportOfAnOpeningWithMoreDamageThanItHasRoomForIsCutShortAndKept() throws {
+        var report = LossReport()
+        report.parts = (1..<5000).map {
+            LossReport.Part(
+                fate: $0 % 2 == 0 ? .lost : .intact,
+                sequences: SequenceRange(first: EventSequence(UInt64($0)), end: EventSequence(UInt64($0 + 1))))
+        }
+        let world = World()
+        let log = try Log.open(
+            at: World.path, fileSystem: world.system, runtime: world.runtime,
+            configuration: LogConfiguration(capacityBytes: 1 << 20))
+        try FileChannel.keep(log.recoveryReport, report, in: log)
+        let kept = try #require(try Log.reports(at: World.path, fileSystem: world.system).first?.bytes)
+        #expect(kept.count <= log.reportLimitBytes && kept.count > log.reportLimitBytes / 4)
+        #expect(String(decoding: kept, as: UTF8.self).contains("\"lost\": 2499, "))
     }
 
     /// Row 11, 15.

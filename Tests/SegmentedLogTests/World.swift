@@ -43,7 +43,8 @@ final class World {
         let client = Client(bytes: clientStateBytes)
         let log = try Log.open(
             at: Self.path, fileSystem: system, runtime: runtime, configuration: configuration,
-            clientState: { client.checkpoint }, restored: { (found) throws(LogError) in client.through = found.through },
+            clientState: { client.checkpoint },
+            restored: { (found) throws(LogError) in client.through = found.through },
             replay: { (frame) throws(LogError) in
                 replay(frame)
                 client.through = DurableThrough(

@@ -1,0 +1,104 @@
+public import FileIO
+public import LogFormat
+
+/// Reports of the last openings, kept as files beside the log for whoever asks later what happened to it.
+extension Log {
+    /// The most bytes that one kept report may have; longer ones are refused. Constant while the log is open.
+    public var reportLimitBytes: Int { budget.reportLimitBytes }
+
+    /// Keeps a report of this opening, as the file `report-<epoch>`; a second one takes the place of the first. The oldest
+    /// are removed when there are more than eight, or more than their share of the capacity (a quarter of what is set aside).
+    ///
+    /// Information only: nothing is decided by it.
+    /// - Parameter isDurable: synced, with its name, on return; else a power cut may take it, or a part of it.
+    /// - Throws: `tooLarge`, `fileOperation`; the log itself is not affected.
+    public func keepReport(_ bytes: [UInt8], isDurable: Bool) throws(LogError) {
+        guard bytes.count <= reportLimitBytes else {
+            throw LogError(
+                .tooLarge, "a report of \(bytes.count) bytes is not kept in \(path); \(reportLimitBytes) are the most")
+        }
+        let size = SpaceBudget.roundUp(UInt64(max(bytes.count, 1)), to: SpaceBudget.pageBytes)
+        do throws(FileError) {
+            let kept = try makeRoomForReport(size)
+            let temporary = FileNames.temporary(runtime.randomNonzero())
+            let file = try directory.create(temporary, method: .writeThenSync)
+            do throws(FileError) {
+                let buffer = AlignedBuffer(byteCount: Int(size))
+                buffer.copy(from: bytes, at: 0)
+                try file.write(buffer, count: bytes.count, at: 0)
+                if isDurable { try file.synchronize() }
+                try file.close()
+                try directory.rename(temporary, to: FileNames.report(epoch))
+            } catch {
+                try? file.close()
+                try? directory.unlink(temporary)
+                throw error
+            }
+            if isDurable { try directory.synchronize() }
+            lock.withLock {
+                reportBytes = kept + size
+                state.statistics.bytesWritten += UInt64(bytes.count)
+            }
+        } catch {
+            throw .file(error, "the report of this opening cannot be kept in \(path); the log itself is not affected")
+        }
+    }
+
+    /// Removes the oldest reports until there is room for one more; returns what the others take.
+    private func makeRoomForReport(_ size: UInt64) throws(FileError) -> UInt64 {
+        let own = FileNames.report(epoch)
+        var older: [(name: String, bytes: UInt64)] = []
+        for name in try directory.list() where FileNames.kind(of: name) == .report {
+            guard let status = try directory.status(of: name) else { continue }
+            older.append(
+                (name, max(SpaceBudget.roundUp(status.size, to: SpaceBudget.pageBytes), status.allocatedBytes)))
+        }
+        let there = older.reduce(0) { $0 + $1.bytes }
+        older.removeAll { $0.name == own }
+        older.sort { $0.name > $1.name }
+        var kept: UInt64 = 0
+        for (index, report) in older.enumerated() {
+            // One page of the share stays free, so that the next one needs no sync first.
+            if index < Self.mostReports - 1, kept + report.bytes + size + size <= budget.reportBytes {
+                kept += report.bytes
+            } else {
+                try directory.unlink(report.name)
+            }
+        }
+        // A name that a crash brings back would take its room again.
+        if there + size > budget.reportBytes { try directory.synchronize() }
+        return kept
+    }
+
+    private static let mostReports = 8
+
+    /// The reports that are kept in a log's directory, newest first: the epoch of each opening, and its bytes. Those that
+    /// cannot be read are left out. Needs no lock, and changes nothing.
+    public static func reports(
+        at path: String, fileSystem: any FileSystem
+    ) throws(LogError) -> [(epoch: Epoch, bytes: [UInt8])] {
+        do throws(FileError) {
+            let directory = try fileSystem.openDirectory(at: path)
+            defer { directory.close() }
+            let names = try directory.list().filter { FileNames.kind(of: $0) == .report }.sorted(by: >)
+            return names.compactMap { name in
+                guard let epoch = FileNames.reportEpoch(name), let bytes = read(name, in: directory) else { return nil }
+                return (epoch, bytes)
+            }
+        } catch {
+            throw .file(error, "the reports in \(path) cannot be read")
+        }
+    }
+
+    private static func read(_ name: String, in directory: any StorageDirectory) -> [UInt8]? {
+        guard let file = try? directory.open(name, for: .reading) else { return nil }
+        defer { try? file.close() }
+        guard let size = try? file.status().size, size > 0 else { return nil }
+        // No report is longer; a file that is has something else in it.
+        let buffer = AlignedBuffer(byteCount: Int(min(size, UInt64(SpaceBudget.largestReportBytes))))
+        guard let count = try? file.read(into: buffer, at: 0, count: buffer.byteCount, from: 0, source: .cache) else {
+            return nil
+        }
+        return buffer.bytes.copy(0..<count)
+    }
+}
