@@ -74,18 +74,9 @@ extension CheckpointFile {
         _ slot: UInt32, with encoded: AlignedBuffer, in directory: any StorageDirectory, slotBytes: Int,
         temporary: String
     ) throws(FileError) {
-        let file = try directory.create(temporary, method: .writeThenSync)
-        do throws(FileError) {
+        try directory.replace(FileNames.checkpoint, under: temporary) { (file) throws(FileError) in
             try file.prewrite(0..<UInt64(2 * slotBytes))
             try file.write(encoded, count: encoded.byteCount, at: UInt64(slot) * UInt64(slotBytes))
-            try file.synchronize()
-            try file.close()
-            try directory.rename(temporary, to: FileNames.checkpoint)
-        } catch {
-            try? file.close()
-            try? directory.unlink(temporary)
-            throw error
         }
-        try directory.synchronize()
     }
 }

@@ -21,20 +21,9 @@ extension Log {
         do throws(FileError) {
             let kept = try makeRoomForReport(size)
             let temporary = FileNames.temporary(runtime.randomNonzero())
-            let file = try directory.create(temporary, method: .writeThenSync)
-            do throws(FileError) {
-                let buffer = AlignedBuffer(byteCount: Int(size))
-                buffer.copy(from: bytes, at: 0)
-                try file.write(buffer, count: bytes.count, at: 0)
-                if isDurable { try file.synchronize() }
-                try file.close()
-                try directory.rename(temporary, to: FileNames.report(epoch))
-            } catch {
-                try? file.close()
-                try? directory.unlink(temporary)
-                throw error
+            try directory.replace(FileNames.report(epoch), under: temporary, isDurable: isDurable) {
+                (file) throws(FileError) in try file.write(bytes)
             }
-            if isDurable { try directory.synchronize() }
             lock.withLock {
                 reportBytes = kept + size
                 state.statistics.bytesWritten += UInt64(bytes.count)

@@ -52,18 +52,9 @@ extension LogOpening {
         _ method: WriteMethod
     ) throws(FileError) {
         let temporary = FileNames.temporary(runtime.randomNonzero())
-        let file = try directory.create(temporary, method: method)
-        do throws(FileError) {
-            try file.prewrite(0..<UInt64(budget.reserveBytes))
-            try file.synchronize()
-            try file.close()
-            try directory.rename(temporary, to: FileNames.reserve(index))
-        } catch {
-            try? file.close()
-            try? directory.unlink(temporary)
-            throw error
+        try directory.replace(FileNames.reserve(index), under: temporary, method: method) {
+            (file) throws(FileError) in try file.prewrite(0..<UInt64(budget.reserveBytes))
         }
-        try directory.synchronize()
     }
 
     static func readPID(_ directory: any StorageDirectory) -> Int32? {
@@ -85,10 +76,7 @@ extension LogOpening {
     func writePID() {
         if (try? directory.status(of: FileNames.pid)) != nil { try? directory.unlink(FileNames.pid) }
         guard let file = try? directory.create(FileNames.pid, method: .writeThenSync) else { return }
-        let text = Array("\(ProcessIdentity.current)\n".utf8)
-        let buffer = AlignedBuffer(byteCount: 4096)
-        buffer.copy(from: text, at: 0)
-        try? file.write(buffer, count: text.count, at: 0)
+        try? file.write(Array("\(ProcessIdentity.current)\n".utf8))
         try? file.close()
     }
 }

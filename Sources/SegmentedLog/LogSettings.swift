@@ -52,21 +52,9 @@ extension Log {
         guard LogSettings.read(in: directory) != settings else { return }
         let name = FileNames.temporary(runtime.randomNonzero())
         do throws(FileError) {
-            let file = try directory.create(name, method: .writeThenSync)
-            do throws(FileError) {
-                let bytes = Array(settings.text.utf8)
-                let buffer = AlignedBuffer(byteCount: 4096)
-                buffer.copy(from: bytes, at: 0)
-                try file.write(buffer, count: bytes.count, at: 0)
-                try file.synchronize()
-                try file.close()
-                try directory.rename(name, to: FileNames.settings)
-            } catch {
-                try? file.close()
-                try? directory.unlink(name)
-                throw error
+            try directory.replace(FileNames.settings, under: name) { (file) throws(FileError) in
+                try file.write(Array(settings.text.utf8))
             }
-            try directory.synchronize()
         } catch {
             throw .file(error, "the settings of \(path) cannot be noted; the log itself is not affected")
         }

@@ -61,21 +61,9 @@ struct SetAside {
     }
 
     private func write(_ bytes: [UInt8], _ name: String) throws(FileError) {
-        let temporary = FileNames.temporary(runtime.randomNonzero())
-        let file = try directory.create(temporary, method: .writeThenSync)
-        do throws(FileError) {
-            let buffer = AlignedBuffer(byteCount: bytes.count)
-            buffer.copy(from: bytes, at: 0)
-            try file.write(buffer, count: bytes.count, at: 0)
-            try file.synchronize()
-            try file.close()
-            try directory.rename(temporary, to: name)
-        } catch {
-            try? file.close()
-            try? directory.unlink(temporary)
-            throw error
+        try directory.replace(name, under: FileNames.temporary(runtime.randomNonzero())) {
+            (file) throws(FileError) in try file.write(bytes)
         }
-        try directory.synchronize()
     }
 
     /// Removes the oldest copies (of the lowest segments) until there is room for `size` more; false when there cannot be.

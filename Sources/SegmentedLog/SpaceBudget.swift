@@ -55,7 +55,8 @@ struct SpaceBudget: Equatable, Sendable {
             Self.roundUp(Self.identityBytes + 2 * firstGroup + 18 * blockBytes, to: Self.pageBytes))
         setAsideBytes = max(64 << 10, capacity / 20) / page * page
 
-        let automatic = min(64 << 20, capacity / 8) / page * page
+        // The floor is for the message: a capacity that small is refused below, for what all parts together need.
+        let automatic = max(min(64 << 20, capacity / 8) / page * page, UInt64(Self.smallestSegmentBytes))
         let wanted = configuration.segmentBytes.map(UInt64.init) ?? automatic
         guard wanted % page == 0, wanted >= UInt64(Self.smallestSegmentBytes),
             wanted <= UInt64(Self.largestSegmentBytes)
@@ -64,17 +65,17 @@ struct SpaceBudget: Equatable, Sendable {
                 "segmentBytes is \(wanted); it must be a multiple of 4096 from 16384 to 4294963200")
         }
         segmentBytes = UInt32(wanted)
-        let room = UInt64(segmentBytes) - UInt64(Self.identityBytes)
-        guard room >= UInt64(firstGroup + 2 * blockBytes) else {
-            throw .configuration(
-                "segmentBytes is \(wanted), too small for a snapshot of up to \(snapshotLimitBytes) bytes; "
-                    + "raise segmentBytes (or capacityBytes), or lower snapshotLimitBytes")
-        }
         guard fixedBytes + 2 * UInt64(segmentBytes) <= capacity else {
             throw .configuration(
                 "capacityBytes is \(capacity); with segments of \(segmentBytes) bytes at least "
                     + "\(fixedBytes + 2 * UInt64(segmentBytes)) are needed (active and spare segment, reserve, checkpoint, "
                     + "set-aside share); raise capacityBytes or lower segmentBytes")
+        }
+        let room = UInt64(segmentBytes) - UInt64(Self.identityBytes)
+        guard room >= UInt64(firstGroup + 2 * blockBytes) else {
+            throw .configuration(
+                "segmentBytes is \(wanted), too small for a snapshot of up to \(snapshotLimitBytes) bytes; "
+                    + "raise segmentBytes (or capacityBytes), or lower snapshotLimitBytes")
         }
         let mostSegments = Int((capacity - fixedBytes) / UInt64(segmentBytes)) + 4
         let emptySnapshot = Snapshot.headerBytes + mostSegments * SegmentEntry.byteCount

@@ -93,7 +93,7 @@ import TestSupport
         // What the first use of anything costs is not the opening's.
         let warm = path + "-warm"
         try openOnDisk(warm, configuration).close()
-        let counted = CountedFileSystem(LinuxFileSystem())
+        let counted = CountingFileSystem(LinuxFileSystem())
         let runtime = SystemRuntime()
         let spares = TestFiles.names(in: path).count { $0.hasSuffix(".tmp") }
         let before = residentPages()
@@ -101,7 +101,7 @@ import TestSupport
         let channel = try FileChannel.open(
             at: path, configuration: configuration, fileSystem: counted, runtime: runtime)
         let microseconds = (runtime.monotonicClock() - started) / 1000
-        let (calls, bytes) = (counted.calls, counted.bytesRead)
+        let (calls, bytes) = (counted.counts.calls, counted.counts.bytesRead)
         let resident = residentPages() - before
         let segments = TestFiles.names(in: path).count { $0.hasSuffix(".seg") }
         let text = "\(calls) \(bytes) \(microseconds) \(resident) \(segments) \(channel.metrics.heldEvents) \(spares)"

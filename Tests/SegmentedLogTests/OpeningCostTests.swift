@@ -2,6 +2,7 @@ import FileIO
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// P7: an opening costs the same whatever the log holds.

@@ -67,6 +67,7 @@ import Testing
             ("maximumGroupBytes", 512, 1 << 20, { $0.maximumGroupBytes = (64 << 20) + 1 }),
             ("writeMethods", 512, 1 << 20, { $0.writeMethods = [] }),
             ("capacityBytes", 512, 65_535, { _ in }),
+            ("capacityBytes is 65536", 512, 65_536, { _ in }),
             ("capacityBytes", 512, (1 << 56) + 1, { _ in }),
             ("snapshotLimitBytes", 512, 1 << 20, { $0.snapshotLimitBytes = 255 }),
             ("snapshotLimitBytes", 512, 1 << 20, { $0.snapshotLimitBytes = (32 << 20) + 1 }),

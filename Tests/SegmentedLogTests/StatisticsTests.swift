@@ -2,6 +2,7 @@ import FileIO
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// What a log says of its own work.

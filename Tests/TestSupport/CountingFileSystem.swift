@@ -1,43 +1,46 @@
-import FileIO
+public import FileIO
 import Synchronization
 
-/// A file system that counts the calls that go through it, and the bytes that are read.
-final class CountedFileSystem: FileSystem {
-    final class Count: Sendable {
-        let calls = Atomic<Int>(0)
-        let bytesRead = Atomic<Int>(0)
+/// A file system that counts the calls that go through it, and the bytes that are read and written.
+public final class CountingFileSystem: FileSystem {
+    public final class Counts: Sendable {
+        fileprivate let made = Atomic<Int>(0)
+        fileprivate let read = Atomic<Int>(0)
+        fileprivate let written = Atomic<Int>(0)
+
+        public var calls: Int { made.load(ordering: .relaxed) }
+        public var bytesRead: Int { read.load(ordering: .relaxed) }
+        /// Those written beforehand, too.
+        public var bytesWritten: Int { written.load(ordering: .relaxed) }
     }
 
-    let count = Count()
+    public let counts = Counts()
     private let inner: any FileSystem
 
-    init(_ inner: any FileSystem) { self.inner = inner }
+    public init(_ inner: any FileSystem) { self.inner = inner }
 
-    var calls: Int { count.calls.load(ordering: .relaxed) }
-    var bytesRead: Int { count.bytesRead.load(ordering: .relaxed) }
-
-    func makeDirectory(at path: String) throws(FileError) {
-        count.calls.add(1, ordering: .relaxed)
-        try inner.makeDirectory(at: path)
+    private var counted: any FileSystem {
+        counts.made.add(1, ordering: .relaxed)
+        return inner
     }
 
-    func openDirectory(at path: String) throws(FileError) -> any StorageDirectory {
-        count.calls.add(1, ordering: .relaxed)
-        return CountedDirectory(try inner.openDirectory(at: path), count)
+    public func makeDirectory(at path: String) throws(FileError) { try counted.makeDirectory(at: path) }
+    public func openDirectory(at path: String) throws(FileError) -> any StorageDirectory {
+        CountedDirectory(try counted.openDirectory(at: path), counts)
     }
 }
 
 private final class CountedDirectory: StorageDirectory {
     private let inner: any StorageDirectory
-    private let count: CountedFileSystem.Count
+    private let counts: CountingFileSystem.Counts
 
-    init(_ inner: any StorageDirectory, _ count: CountedFileSystem.Count) {
+    init(_ inner: any StorageDirectory, _ counts: CountingFileSystem.Counts) {
         self.inner = inner
-        self.count = count
+        self.counts = counts
     }
 
     private var counted: any StorageDirectory {
-        count.calls.add(1, ordering: .relaxed)
+        counts.made.add(1, ordering: .relaxed)
         return inner
     }
 
@@ -46,29 +49,29 @@ private final class CountedDirectory: StorageDirectory {
     func list() throws(FileError) -> [String] { try counted.list() }
     func status(of name: String) throws(FileError) -> FileStatus? { try counted.status(of: name) }
     func open(_ name: String, for access: FileAccess) throws(FileError) -> any StorageFile {
-        CountedFile(try counted.open(name, for: access), count)
+        CountedFile(try counted.open(name, for: access), counts)
     }
     func create(_ name: String, method: WriteMethod) throws(FileError) -> any StorageFile {
-        CountedFile(try counted.create(name, method: method), count)
+        CountedFile(try counted.create(name, method: method), counts)
     }
     func rename(_ oldName: String, to newName: String) throws(FileError) { try counted.rename(oldName, to: newName) }
     func unlink(_ name: String) throws(FileError) { try counted.unlink(name) }
     func synchronize() throws(FileError) { try counted.synchronize() }
     func volume() throws(FileError) -> VolumeStatus { try counted.volume() }
-    func close() { counted.close() }
+    func close() { inner.close() }
 }
 
 private final class CountedFile: StorageFile {
     private let inner: any StorageFile
-    private let count: CountedFileSystem.Count
+    private let counts: CountingFileSystem.Counts
 
-    init(_ inner: any StorageFile, _ count: CountedFileSystem.Count) {
+    init(_ inner: any StorageFile, _ counts: CountingFileSystem.Counts) {
         self.inner = inner
-        self.count = count
+        self.counts = counts
     }
 
     private var counted: any StorageFile {
-        count.calls.add(1, ordering: .relaxed)
+        counts.made.add(1, ordering: .relaxed)
         return inner
     }
 
@@ -79,7 +82,7 @@ private final class CountedFile: StorageFile {
         into buffer: AlignedBuffer, at bufferOffset: Int, count bytes: Int, from offset: UInt64, source: ReadSource
     ) throws(FileError) -> Int {
         let got = try counted.read(into: buffer, at: bufferOffset, count: bytes, from: offset, source: source)
-        count.bytesRead.add(got, ordering: .relaxed)
+        counts.read.add(got, ordering: .relaxed)
         return got
     }
 
@@ -87,14 +90,20 @@ private final class CountedFile: StorageFile {
         _ buffer: AlignedBuffer, count bytes: Int, at offset: UInt64,
         completion: @escaping @Sendable (FileError?) -> Void
     ) {
+        counts.written.add(bytes, ordering: .relaxed)
         counted.submitWrite(buffer, count: bytes, at: offset, completion: completion)
     }
 
     func write(_ buffer: AlignedBuffer, count bytes: Int, at offset: UInt64) throws(FileError) {
+        counts.written.add(bytes, ordering: .relaxed)
         try counted.write(buffer, count: bytes, at: offset)
     }
 
-    func prewrite(_ range: Range<UInt64>) throws(FileError) { try counted.prewrite(range) }
+    func prewrite(_ range: Range<UInt64>) throws(FileError) {
+        counts.written.add(range.count, ordering: .relaxed)
+        try counted.prewrite(range)
+    }
+
     func synchronize() throws(FileError) { try counted.synchronize() }
     func truncate(to size: UInt64) throws(FileError) { try counted.truncate(to: size) }
     func status() throws(FileError) -> FileStatus { try counted.status() }

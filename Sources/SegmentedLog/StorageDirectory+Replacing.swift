@@ -1,0 +1,33 @@
+internal import FileIO
+
+extension StorageDirectory {
+    /// Makes a file that appears whole: filled under a spare name, synced, and only then renamed to the one that it is for,
+    /// over what stood there. A crash leaves the old file or the new one, and at most a spare name, which means nothing.
+    ///
+    /// - Parameter isDurable: the file and its name are synced. Without that a power cut may leave anything in it.
+    func replace(
+        _ name: String, under temporary: String, method: WriteMethod = .writeThenSync, isDurable: Bool = true,
+        fill: (any StorageFile) throws(FileError) -> Void
+    ) throws(FileError) {
+        let file = try create(temporary, method: method)
+        do throws(FileError) {
+            try fill(file)
+            if isDurable { try file.synchronize() }
+            try file.close()
+            try rename(temporary, to: name)
+        } catch {
+            try? file.close()
+            try? unlink(temporary)
+            throw error
+        }
+        if isDurable { try synchronize() }
+    }
+}
+
+extension StorageFile {
+    func write(_ bytes: [UInt8]) throws(FileError) {
+        let buffer = AlignedBuffer(byteCount: max(bytes.count, 1))
+        buffer.copy(from: bytes, at: 0)
+        try write(buffer, count: bytes.count, at: 0)
+    }
+}
