@@ -3,7 +3,7 @@ import Glibc
 import Testing
 import TestSupport
 
-private let smallVolume = unsafe getenv("SLUICE_SMALL_VOLUME").map { unsafe String(cString: $0) }
+private let smallVolume = TestFiles.smallVolume("a")
 
 /// What only the real kernel can show.
 @Suite struct LinuxTests {
@@ -107,8 +107,8 @@ private let smallVolume = unsafe getenv("SLUICE_SMALL_VOLUME").map { unsafe Stri
     }
 
     /// Needs a file system of 4 to 64 MiB of its own, which only an administrator can make:
-    /// `mount -t tmpfs -o size=16m none /tmp/small; SLUICE_SMALL_VOLUME=/tmp/small swift test`.
-    @Test(.enabled(if: smallVolume != nil, "SLUICE_SMALL_VOLUME names no small file system"))
+    /// `mount -t tmpfs -o size=16m none /tmp/small/a; SLUICE_SMALL_VOLUMES=/tmp/small swift test`. tools/test does that.
+    @Test(.enabled(if: smallVolume != nil, "SLUICE_SMALL_VOLUMES names no small file systems"))
     func aFullFileSystemIsNoSpaceAndPrewriteGivesBackWhatItTook() throws {
         let world = try World(.linux, parent: smallVolume)
         let directory = try world.directory()

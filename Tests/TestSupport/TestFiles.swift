@@ -54,11 +54,37 @@ public enum TestFiles {
     }
 
     /// A new empty directory, which `body` may fill; it is removed afterwards with all that is in it.
-    public static func withDirectory<Result>(_ body: (String) throws -> Result) rethrows -> Result {
-        var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
+    public static func withDirectory<Result>(
+        in parent: String = "/tmp", _ body: (String) throws -> Result
+    ) rethrows -> Result {
+        var template = Array("\(parent)/sluice-test-XXXXXX".utf8CString)
         let path = unsafe mkdtemp(&template).map { name in unsafe String(cString: name) } ?? ""
         defer { remove(path) }
         return try body(path)
+    }
+
+    /// A file system of a few dozen MiB that a test may fill; nil when there is none.
+    public static func smallVolume(_ name: String) -> String? {
+        guard let parent = unsafe getenv("SLUICE_SMALL_VOLUMES") else { return nil }
+        let path = unsafe String(cString: parent) + "/" + name
+        return unsafe access(path, W_OK) == 0 ? path : nil
+    }
+
+    /// Writes a file until the disk takes no more; returns how long it became.
+    public static func fillDisk(with path: String) -> Int {
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return 0 }
+        defer { close(descriptor) }
+        let block = [UInt8](repeating: 1, count: 4096)
+        var length = 0
+        while length < 1 << 30 {
+            let count = unsafe Glibc.write(descriptor, block, block.count)
+            guard count > 0 else { break }
+            length += count
+        }
+        // With delayed allocation what the file got is known only now.
+        fsync(descriptor)
+        return length
     }
 
     /// A directory and all that is in it.
