@@ -9,7 +9,9 @@ public import DurableChannel
 /// it. If the file grows later, a newline that comes first belongs to that line; anything else that continues it is an
 /// event of its own.
 ///
-/// Reading is done through the page cache: a line may be put before its writer has made it durable.
+/// The file belongs to a program that may never sync it. So the lines of a batch are made durable where they stand
+/// before they are given out: otherwise a power cut could keep the bookmark and lose the end of the file, and it would
+/// pass for a truncated one, whose lines are put again. The same goes for its name in the directory.
 public struct LineSource {
     /// What an operator should know about the file: that it was truncated, rotated or replaced, and what follows from
     /// it.
@@ -17,6 +19,9 @@ public struct LineSource {
     /// The files to read, the one that is being read first: after a rotation the rest of the former one, then the new
     /// one.
     private var parts: [Part]
+    private let directory: any StorageDirectory
+    /// The names under which the files were opened survive a power cut.
+    private var namesAreDurable = false
 
     /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation looks
     /// at the other files of its directory too.
@@ -26,6 +31,7 @@ public struct LineSource {
         _ name: String, in directory: any StorageDirectory, bookmark: FileBookmark?, readBytes: Int = 512 << 10,
         maximumLineBytes: Int = LineSplitter.maximumLineBytes
     ) throws(LineTransferError) {
+        self.directory = directory
         let path = "\(directory.path)/\(name)"
         let opened = try Self.open(name, in: directory, beside: bookmark)
         func part(_ found: ObservedFile, at bookmark: FileBookmark?) -> Part {
@@ -63,7 +69,8 @@ public struct LineSource {
         }
     }
 
-    /// The next lines; nil at the end. All of them are of one file.
+    /// The next lines; nil at the end. All of them are of one file, and durable in it. Costs a sync whenever it gets
+    /// behind what the file held at the last one: of a file that nobody writes to, one in all.
     ///
     /// - Throws: ``LineTransferError/Code/lineTooLong`` when the next line is,
     ///   ``LineTransferError/Code/fileOperation``.
@@ -74,7 +81,10 @@ public struct LineSource {
                 try parts[0].read()
             }
             // The part stays until the batch was put: its bookmark is asked of it.
-            if !batch.isEmpty { return batch }
+            if !batch.isEmpty {
+                try makeDurable()
+                return batch
+            }
             parts.removeFirst()
         }
         return nil
@@ -88,6 +98,15 @@ public struct LineSource {
             .source, device: part.device, inode: part.inode, offset: boundary.offset, lines: boundary.lines,
             endsWithoutNewline: boundary.endsWithoutNewline, head: part.head.fingerprint(before: boundary.offset),
             tail: boundary.tail)
+    }
+
+    /// The lines that were given out, and the names of their files.
+    private mutating func makeDurable() throws(LineTransferError) {
+        try parts[0].makeDurable()
+        if namesAreDurable { return }
+        let directory = directory
+        try synchronizing { () throws(FileError) in try directory.synchronize() }
+        namesAreDurable = true
     }
 
     private static func open(
@@ -124,6 +143,8 @@ extension LineSource {
         var head: FileHead
         var splitter: LineSplitter
         var hasEnded = false
+        /// The file is durable up to here.
+        private var durableBytes: UInt64 = 0
 
         init(_ found: ObservedFile, from bookmark: FileBookmark?, readBytes: Int, maximumLineBytes: Int) {
             file = found.file
@@ -148,6 +169,26 @@ extension LineSource {
             }
             self.head = head
             hasEnded = !hasMore
+        }
+
+        /// The lines that were given out.
+        mutating func makeDurable() throws(LineTransferError) {
+            guard splitter.position > durableBytes else { return }
+            let file = file
+            // The size first: of what is written later, the sync may have nothing.
+            let size = try fileCall("looking at the file of lines") { () throws(FileError) in try file.status().size }
+            try synchronizing { () throws(FileError) in try file.synchronize() }
+            durableBytes = size
+        }
+    }
+}
+
+/// Runs a sync of what belongs to another program. A file system that has no such thing (a read-only one, one in memory)
+/// has nothing that is still to be written.
+private func synchronizing(_ sync: () throws(FileError) -> Void) throws(LineTransferError) {
+    try fileCall("making the lines durable where they stand, before they are put,") { () throws(FileError) in
+        do throws(FileError) { try sync() } catch {
+            guard error.reason == .unsupported || error.reason == .notPermitted else { throw error }
         }
     }
 }
