@@ -23,8 +23,8 @@ public struct LineSource {
     /// The names under which the files were opened survive a power cut.
     private var namesAreDurable = false
 
-    /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation looks
-    /// at the other files of its directory too.
+    /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation or
+    /// truncation looks at the other files of its directory too.
     ///
     /// - Throws: ``LineTransferError/Code/fileOperation``.
     public init(
@@ -32,40 +32,58 @@ public struct LineSource {
         maximumLineBytes: Int = LineSplitter.maximumLineBytes
     ) throws(LineTransferError) {
         self.directory = directory
-        let path = "\(directory.path)/\(name)"
-        let opened = try Self.open(name, in: directory, beside: bookmark)
-        func part(_ found: ObservedFile, at bookmark: FileBookmark?) -> Part {
-            Part(found, from: bookmark, readBytes: readBytes, maximumLineBytes: maximumLineBytes)
-        }
-        switch SourceDecision(bookmark, opened.observation) {
-        case .start:
-            findings = []
-            parts = [part(opened, at: nil)]
-        case .goOn:
-            findings = []
-            parts = [part(opened, at: bookmark)]
-        case .truncated:
-            findings = [
-                "\(path) was truncated: it has \(opened.observation.size) bytes, and \(bookmark?.offset ?? 0) of it "
-                    + "were put; starting again at its beginning, so lines that stayed in it are put once more"
-            ]
-            parts = [part(opened, at: nil)]
-        case .rewritten:
-            findings = ["\(path) was written anew: it does not hold what was put of it; starting at its beginning"]
-            parts = [part(opened, at: nil)]
-        case .replaced:
-            if let bookmark, let (formerName, former) = try Self.former(of: name, in: directory, bookmark) {
-                findings = [
-                    "\(path) was rotated: the rest of the former file, now \(formerName), is put before the new one"
-                ]
-                parts = [part(former, at: bookmark), part(opened, at: nil)]
-            } else {
-                findings = [
-                    "\(path) was replaced, and the file of before is not in its directory any more: what that one held "
-                        + "behind byte \(bookmark?.offset ?? 0) was not put; starting at the beginning of the new one"
-                ]
-                parts = [part(opened, at: nil)]
+        let purpose = "reading the lines of \(name)"
+        let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
+        let opened = try ObservedFile(file, beside: bookmark, for: purpose)
+        let decision = SourceDecision(bookmark, opened.observation)
+        var former: FormerFiles?
+        if let bookmark {
+            switch decision {
+            case .start, .goOn: break
+            case .truncated, .rewritten: former = try FormerFiles.copied(from: name, in: directory, bookmark)
+            case .replaced: former = try FormerFiles.moved(from: name, in: directory, bookmark)
             }
+        }
+        findings = Self.findings(
+            decision, "\(directory.path)/\(name)", opened.observation.size, put: bookmark?.offset ?? 0, former)
+        let files = (former?.files ?? []) + [opened]
+        // The bookmark is about the first one; of a source that is read again from its beginning, about none.
+        let isAboutFirst = decision == .goOn || former != nil
+        parts = files.indices.map { index in
+            Part(
+                files[index], from: index == 0 && isAboutFirst ? bookmark : nil, readBytes: readBytes,
+                maximumLineBytes: maximumLineBytes)
+        }
+    }
+
+    private static func findings(
+        _ decision: SourceDecision, _ path: String, _ size: UInt64, put offset: UInt64, _ former: FormerFiles?
+    ) -> [String] {
+        let found = former?.names.joined(separator: ", ") ?? ""
+        let copy =
+            former == nil
+            ? "what it held behind byte \(offset) before that, if anything, was not put"
+            : "the rest of what it held before that is put first, from \(found)"
+        switch decision {
+        case .start, .goOn:
+            return []
+        case .truncated:
+            return [
+                "\(path) was truncated: it has \(size) bytes, and \(offset) of it were put; \(copy); starting again "
+                    + "at its beginning, so lines that stayed in it are put once more"
+            ]
+        case .rewritten:
+            return [
+                "\(path) was written anew: it does not hold what was put of it; \(copy); starting at its beginning"
+            ]
+        case .replaced where former != nil:
+            return ["\(path) was rotated: the rest of the former file, now \(found), is put before the new one"]
+        case .replaced:
+            return [
+                "\(path) was replaced, and the file of before is not in its directory any more: what that one held "
+                    + "behind byte \(offset) was not put, nor what was rotated since; starting at the beginning of "
+                    + "the new one (what is still there under other names can be put by those)"
+            ]
         }
     }
 
@@ -107,30 +125,6 @@ public struct LineSource {
         let directory = directory
         try synchronizing { () throws(FileError) in try directory.synchronize() }
         namesAreDurable = true
-    }
-
-    private static func open(
-        _ name: String, in directory: any StorageDirectory, beside bookmark: FileBookmark?
-    ) throws(LineTransferError) -> ObservedFile {
-        let purpose = "reading the lines of \(name)"
-        let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
-        return try ObservedFile(file, beside: bookmark, for: purpose)
-    }
-
-    /// The file of the bookmark under the name that rotation gave it. A file that cannot be opened is passed over; one
-    /// that was compressed is another file.
-    private static func former(
-        of name: String, in directory: any StorageDirectory, _ bookmark: FileBookmark
-    ) throws(LineTransferError) -> (String, ObservedFile)? {
-        let names = try fileCall("looking for the former \(name)") { () throws(FileError) in try directory.list() }
-        for other in names where other != name {
-            guard let status = try? directory.status(of: other), status.kind == .regular,
-                status.inode == bookmark.inode, let found = try? open(other, in: directory, beside: bookmark),
-                found.observation.isFile(of: bookmark), found.observation.matches(bookmark)
-            else { continue }
-            return (other, found)
-        }
-        return nil
     }
 }
 

@@ -159,6 +159,65 @@ import Testing
         #expect(place.findings == [])
     }
 
+    @Test func afterSeveralRotationsTheFilesInBetweenArePutInTheirOrder() throws {
+        let place = try Place()
+        place.write("one\ntwo\nthree\n")
+        #expect(try place.run(batches: 1) == ["one", "two"])
+        try place.directory.rename("app.log", to: "app.log.10")
+        place.write("four\n", to: "app.log.9")
+        place.write("five\nfive\nfive\n", to: "app.log.2")
+        place.write("old\n", to: "app.log.11")
+        place.write("compressed\n", to: "app.log.3.gz")
+        place.write("six\n")
+        #expect(try place.run(batches: 3) == ["three", "four", "five", "five"])
+        #expect(place.findings.count == 1 && place.findings[0].contains("now app.log.10, app.log.9, app.log.2"))
+        #expect(try place.run() == ["five", "six"])
+        #expect(place.findings.count == 1 && place.findings[0].contains("now app.log.2, is put"))
+        #expect(try place.run() == [])
+        #expect(place.findings == [])
+    }
+
+    @Test func theNamesOfRotationTellTheOrderOfTheirFiles() {
+        func later(_ former: String, _ names: [String]) -> [String] {
+            FormerFiles.later(than: former, of: "a.log", among: names)
+        }
+        #expect(later("a.log.3", ["a.log", "a.log.1", "a.log.2", "a.log.3", "a.log.4"]) == ["a.log.2", "a.log.1"])
+        #expect(later("a.log.1", ["a.log", "a.log.1", "a.log.2", "b.log.0"]) == [])
+        #expect(later("a.log.1", ["a.log.0", "a.log.1"]) == ["a.log.0"])
+        let dated = ["a.log", "a.log-20260101", "a.log-20260102", "a.log-20260103", "a.log-20260104.gz", "a.log.1"]
+        #expect(later("a.log-20260101", dated) == ["a.log-20260102", "a.log-20260103"])
+        #expect(later("a.log.20260101", ["a.log.1", "a.log.20260102"]) == ["a.log.20260102"])
+        #expect(later("elsewhere", ["a.log", "a.log.1", "elsewhere", "f"]) == [])
+        #expect(later("a.log.old", ["a.log", "a.log.old", "a.log.older", "a.log.zzz"]) == [])
+    }
+
+    @Test func afterACopyThatPrecededTheTruncationItsRestComesFirst() throws {
+        for rewritten in ["four\n", "four four four four\n"] {
+            let place = try Place()
+            place.write("one\ntwo\nthree\n")
+            #expect(try place.run(batches: 1) == ["one", "two"])
+            // As logrotate's copytruncate does it, in both states that the next run may meet.
+            place.write(place.text(), to: "app.log.1")
+            place.write(rewritten)
+            #expect(try place.run() == ["three", String(rewritten.dropLast())])
+            #expect(place.findings.count == 1 && place.findings[0].contains("is put first, from app.log.1"))
+            #expect(try place.run() == [])
+            #expect(place.findings == [])
+        }
+    }
+
+    @Test func aCopyThatMayBeAnyOfSeveralIsNotGuessed() throws {
+        let place = try Place()
+        place.write("banner\n")
+        #expect(try place.run() == ["banner"])
+        place.write("banner\nold\n", to: "app.log.2")
+        place.write("banner\nnew\n", to: "app.log.1")
+        place.write("banner\nalien\n", to: "other.log")
+        place.write("")
+        #expect(try place.run() == [])
+        #expect(place.findings.count == 1 && place.findings[0].contains("behind byte 7 before that, if anything"))
+    }
+
     @Test func afterARotationWithoutTheFormerFileTheNewOneIsReadAndItIsSaid() throws {
         let place = try Place()
         place.write("one\ntwo\nthree\n")
