@@ -78,11 +78,30 @@ struct PutCommand {
                 isWaiting: report.isWaiting)
         }
         let limits = put.limits(lines: batchLines)
-        guard producers > 1 else { return try read(limits, hand: putBatch) }
+        var splitter = LineSplitter()
+        do throws(LineTransferError) {
+            if producers == 1 {
+                try read(&splitter, limits, hand: putBatch)
+            } else {
+                try read(&splitter, limits, by: ProducerThreads(producers, put: putBatch))
+            }
+        } catch {
+            if error.code != .outputClosed {
+                report.tellUnput(readLines: splitter.lineCount + splitter.dropLines(), error)
+            }
+            throw error
+        }
+        if splitter.unfinishedBytes > 0 {
+            complain(
+                "ended by a signal in the middle of a line: its \(splitter.unfinishedBytes) bytes so far were not put")
+        }
+    }
 
-        let threads = ProducerThreads(producers, put: putBatch)
+    private func read(
+        _ splitter: inout LineSplitter, _ limits: LineBatch.Limits, by threads: ProducerThreads
+    ) throws(LineTransferError) {
         try threads.start()
-        do throws(LineTransferError) { try read(limits, hand: threads.hand) } catch {
+        do throws(LineTransferError) { try read(&splitter, limits, hand: threads.hand) } catch {
             // What was read before is put all the same.
             try threads.finish()
             throw error
@@ -92,10 +111,10 @@ struct PutCommand {
 
     /// Reads to the end, to a line that is too long, or until the end is wished for; what was read before is handed on.
     private func read(
-        _ limits: LineBatch.Limits, hand: (LineBatch) throws(LineTransferError) -> Void
+        _ splitter: inout LineSplitter, _ limits: LineBatch.Limits,
+        hand: (LineBatch) throws(LineTransferError) -> Void
     ) throws(LineTransferError) {
         let input = StandardInput()
-        var splitter = LineSplitter()
         var state = InputState.open
         while true {
             var batch = LineBatch(limits)
@@ -113,16 +132,8 @@ struct PutCommand {
             }
             switch state {
             case .open: continue
-            case .ended: return
+            case .ended, .stopped: return
             case .failed(let error): throw error
-            case .stopped:
-                if splitter.unfinishedBytes > 0 {
-                    complain(
-                        "ended by a signal in the middle of a line: its \(splitter.unfinishedBytes) bytes so far were "
-                            + "not put"
-                    )
-                }
-                return
             }
         }
     }
@@ -187,6 +198,7 @@ private final class PutReport: Sendable {
     private let output = StandardOutput()
     private let acknowledges: Bool
     private let progress = Progress("put")
+    private let committedLines = Atomic<UInt64>(0)
     private let started = ContinuousClock.now
     /// In seconds since the start.
     private let nextWord = Atomic<Int>(0)
@@ -199,8 +211,16 @@ private final class PutReport: Sendable {
     }
 
     func committed(_ sequences: Range<UInt64>, of batch: LineBatch) throws(LineTransferError) {
+        committedLines.add(UInt64(sequences.count), ordering: .relaxed)
         if acknowledges { try output.write(Array("ack \(sequences.lowerBound) \(sequences.upperBound - 1)\n".utf8)) }
         progress.add(lines: sequences.count, bytes: batch.byteCount / batch.lineCount * sequences.count)
+    }
+
+    /// Says what whoever filled the pipe would have to send once more.
+    func tellUnput(readLines: UInt64, _ error: LineTransferError) {
+        let left = readLines - committedLines.load(ordering: .relaxed)
+        let verb = error.channelError?.code == .outcomeUnknown ? "acknowledged" : "put"
+        if left > 0 { complain("\(left) lines that had been read were not \(verb)") }
     }
 
     func isWaiting(_ error: ChannelError) -> Bool {
