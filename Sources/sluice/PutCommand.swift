@@ -230,7 +230,7 @@ private final class PutReport: Sendable {
             nextWord.compareExchange(expected: due, desired: seconds + Self.secondsBetweenWords, ordering: .relaxed)
                 .exchanged
         {
-            complain("waiting for room: \(error)")
+            complain(inOptions("waiting for room: \(error)"))
         }
         return !Termination.isRequested
     }

@@ -28,6 +28,7 @@ import Testing
             let result = Program.run(arguments, in: bench.file("work"), input: bytes("line\n"))
             #expect(result.code == 64, "\(words): \(result.end) \(result.errors)")
             #expect(result.errors.hasPrefix("sluice: ") && result.text == "")
+            for word in ["capacityBytes", "segmentBytes"] { #expect(!result.errors.contains(word), "\(result.errors)") }
             #expect(unsafe access(bench.channel, F_OK) != 0, "\(words)")
         }
     }
@@ -51,6 +52,24 @@ import Testing
             #expect(code == 74)
             #expect(TestFiles.text(bench.file("work/errors"))?.contains("No space left on device") == true)
             #expect(bench.take().text == "one\ntwo\n")
+        }
+    }
+
+    @Test func anAnswerThatCannotBeGivenExits74() {
+        Bench.with { bench in
+            for word in ["--help", "--version"] {
+                let code = Child.run([Program.path, word], output: "/dev/full", errors: bench.file("work/errors"))
+                #expect(code == 74)
+            }
+        }
+    }
+
+    @Test func aTakeFromADirectoryWithoutAChannelSaysWhatMakesOne() {
+        Bench.with { bench in
+            unsafe mkdir(bench.channel, 0o700)
+            let result = bench.take()
+            #expect(result.code == 1 && result.errors.contains("; 'sluice put' makes one"), "\(result.errors)")
+            #expect(TestFiles.names(in: bench.channel) == [])
         }
     }
 
@@ -94,11 +113,18 @@ import Testing
         check({ ["take", $0.file("nowhere")] }, "nowhere")
         check({ _ in ["put", "/proc/sluice"] }, "/proc/sluice")
         check({ ["put", $0.channel, "--file", $0.file("nowhere")] }, "No such file")
-        check({ ["put", $0.channel, "--file", $0.file("work")] }, "work")
-        check({ ["put", $0.channel, "--file", "/dev/null"] }, "null")
-        check({ ["take", $0.channel, "--output", $0.file("work")] }, "work")
+        check({ ["put", $0.channel, "--file", $0.file("work")] }, "work is a directory: name a file in it")
+        check({ ["put", $0.channel, "--file", "/dev/null"] }, "sluice put DIR < /dev/null")
+        check({ ["take", $0.channel, "--output", $0.file("work")] }, "work is a directory: name a file in it")
         check({ ["take", $0.channel, "--output", $0.file("no/where")] }, "No such file")
-        check({ ["take", $0.channel, "--output", "/dev/full"] }, "full")
+        check({ ["take", $0.channel, "--output", "/dev/full"] }, "sluice take DIR > /dev/full")
+        for words in [["put", "--file"], ["take", "--output"]] {
+            check(
+                { bench in
+                    unsafe mkfifo(bench.file("fifo"), 0o600)
+                    return [words[0], bench.channel, words[1], bench.file("fifo")]
+                }, "fifo is not a regular file")
+        }
     }
 
     @Test func aFileThatIsNotThereLeavesNoNewChannel() {
