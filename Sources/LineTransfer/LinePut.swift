@@ -107,7 +107,8 @@ public struct LinePut: Sendable {
     private func tooLarge(_ run: LineRun, _ index: Int, _ error: ChannelError) -> LineTransferError {
         var described = LineTransferError(error)
         described.message =
-            "line \(run.lineNumber(of: index)) of \(run.bytes(of: index).byteCount) bytes does not fit into this "
+            "line \(run.lineNumber(of: index)) of \(run.bytes(of: index).byteCount) bytes, with "
+            + "\(bytesPerLine) of headers and frame, does not fit into this "
             + "channel: an event may take a quarter of its capacity; open the channel with a larger capacity (\(error))"
         return described
     }

@@ -177,8 +177,8 @@ extension LineSource {
     }
 }
 
-/// Runs a sync of what belongs to another program. A file system that has no such thing (a read-only one, one in memory)
-/// has nothing that is still to be written.
+/// Runs a sync of what belongs to another program. A file system that has no such thing, such as a read-only one, has
+/// nothing that is still to be written.
 private func synchronizing(_ sync: () throws(FileError) -> Void) throws(LineTransferError) {
     try fileCall("making the lines durable where they stand, before they are put,") { () throws(FileError) in
         do throws(FileError) { try sync() } catch {

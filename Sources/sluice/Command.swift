@@ -59,7 +59,10 @@ private func exitCode(of error: LineTransferError) -> Int32 {
 
 /// The library speaks of its own settings; whoever reads a message of the command has options.
 func inOptions(_ message: String) -> String {
+    // The snapshot's limit is a share of the capacity, and no option.
     let words = [
+        (", or lower snapshotLimitBytes", ""), ("snapshotLimitBytes or segmentBytes", "--segment-bytes"),
+        ("snapshotLimitBytes", "--capacity-bytes"), (", or set allowsNetworkFileSystem", ""),
         ("capacityBytes", "--capacity-bytes"), ("segmentBytes", "--segment-bytes"),
         ("set createsIfMissing to make one", "'sluice put' makes one"),
     ]

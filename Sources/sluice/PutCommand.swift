@@ -153,10 +153,16 @@ struct PutCommand {
 
     private static func headers(_ arguments: Arguments, _ verb: VerbTable) throws(UsageError) -> [EventHeader] {
         let headers = arguments.pairs("--header").map { EventHeader(key: $0.key, value: Array($0.value.utf8)) }
-        do throws(FormatError) { _ = try Event(headers: headers, body: []).encode() } catch {
-            throw UsageError(
-                "--header: \(error); a key has 1 to 255 bytes and is given once, a value has up to 65536 bytes, and "
-                    + "there are up to 1024", verb)
+        var keys: Set<String> = []
+        for header in headers {
+            let name = "--header \(header.key.prefix(40))"
+            if !keys.insert(header.key).inserted { throw UsageError("\(name): this key is given twice", verb) }
+            if (try? Event(headers: [header], body: []).encode()) == nil {
+                throw UsageError("\(name): a key has 1 to 255 bytes, a value up to 65536", verb)
+            }
+        }
+        if (try? Event(headers: headers, body: []).encode()) == nil {
+            throw UsageError("--header: \(headers.count) are too many, an event has 1024 at most", verb)
         }
         return headers
     }

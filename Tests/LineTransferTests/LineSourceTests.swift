@@ -249,6 +249,43 @@ import Testing
         #expect(try place.run() == ["one", "two"])
     }
 
+    @Test func aFileThatNobodyWritesToIsSyncedOnce() throws {
+        let place = try Place()
+        place.write((0..<3000).map { "line \($0)\n" }.joined())
+        var syncs: [String] = []
+        place.disk.beforeOperation = { operation in
+            let text = operation.description
+            if text.contains("synchronize") { syncs.append(text) }
+        }
+        defer { place.disk.beforeOperation = nil }
+        #expect(try place.run(batch: 10).count == 3000)
+        #expect(syncs.count == 2, "the file and its directory: \(syncs)")
+    }
+
+    @Test func aFileSystemWithoutSyncsIsReadAllTheSame() throws {
+        for (operation, name) in [(SimulatedOperation.synchronize, "app.log"), (.synchronizeDirectory, "logs")] {
+            for errno in [Int32(22), 30] {
+                let place = try Place()
+                place.write("one\ntwo\n")
+                place.disk.faults.add(Fault(operation, errno: errno, on: .name(name)))
+                #expect(try place.run() == ["one", "two"])
+            }
+        }
+    }
+
+    @Test func aSourceThatCannotBeMadeDurableIsAnErrorAndNothingOfItIsPut() throws {
+        for (operation, name) in [(SimulatedOperation.synchronize, "app.log"), (.synchronizeDirectory, "logs")] {
+            let place = try Place()
+            place.write("one\ntwo\n")
+            place.disk.faults.add(Fault(operation, errno: 5, on: .name(name)))
+            let error = #expect(throws: LineTransferError.self) { try place.run() }
+            #expect(error?.code == .fileOperation && error?.fileError?.errno == 5)
+            #expect(error?.message.hasPrefix("making the lines durable where they stand") == true)
+            #expect(place.bookmark == nil)
+            #expect(try place.run() == ["one", "two"])
+        }
+    }
+
     @Test func aTooLongLineIsAnErrorBehindTheLinesBeforeIt() throws {
         let place = try Place()
         place.write("one\n" + String(repeating: "x", count: 101) + "\n")

@@ -33,6 +33,29 @@ import Testing
         }
     }
 
+    @Test func aHeaderThatIsWrongIsNamed() {
+        func refusal(_ words: [String]) -> String {
+            var errors = ""
+            Bench.with { bench in
+                let result = bench.put(words, bytes("line\n"))
+                #expect(result.code == 64)
+                #expect(unsafe access(bench.channel, F_OK) != 0)
+                errors = result.errors
+            }
+            return errors
+        }
+        let long = { (count: Int) in String(repeating: "x", count: count) }
+        #expect(refusal(["--header", "k=1", "--header", "k=2"]).contains("--header k: this key is given twice"))
+        #expect(refusal(["--header", long(256) + "=1"]).contains("a key has 1 to 255 bytes"))
+        #expect(
+            refusal(["--header", "big=" + long(65537)]).contains("--header big: a key has 1 to 255 bytes, a value"))
+        #expect(refusal((0...1024).flatMap { ["--header", "k\($0)=1"] }).contains("1025 are too many"))
+        Bench.with { bench in
+            #expect(bench.put(["--header", long(255) + "=" + long(65536)], bytes("line\n")).code == 0)
+            #expect(bench.take().text == "line\n")
+        }
+    }
+
     @Test func anArgumentThatIsNoUTF8IsRefusedAndNotRepaired() {
         Bench.with { bench in
             let code = Child.run(
@@ -179,7 +202,8 @@ import Testing
             let line = [UInt8](repeating: UInt8(ascii: "x"), count: 600 << 10)
             let result = bench.put(["--capacity-bytes", "2MiB", "--acks"], bytes("one\n") + line + bytes("\nthree\n"))
             #expect(result.code == 1 && result.text == "ack 1 1\n")
-            #expect(result.errors.contains("line 2 of 614400 bytes does not fit into this channel"))
+            #expect(result.errors.contains("line 2 of 614400 bytes, with "))
+            #expect(result.errors.contains("headers and frame, does not fit into this channel"))
             #expect(bench.take().text == "one\n")
         }
     }
