@@ -95,9 +95,7 @@ public struct LineSource {
     public mutating func nextBatch(_ limits: LineBatch.Limits) throws(LineTransferError) -> LineBatch? {
         while !parts.isEmpty {
             var batch = LineBatch(limits)
-            while try !parts[0].splitter.take(into: &batch, atEnd: parts[0].hasEnded), !parts[0].hasEnded {
-                try parts[0].read()
-            }
+            while try !parts[0].take(into: &batch), !parts[0].hasEnded { try parts[0].read() }
             // The part stays until the batch was put: its bookmark is asked of it.
             if !batch.isEmpty {
                 try makeDurable()
@@ -137,6 +135,8 @@ extension LineSource {
         var head: FileHead
         var splitter: LineSplitter
         var hasEnded = false
+        /// It has become shorter than what was read of it, so what was read last may be half a line.
+        private var isCut = false
         /// The file is durable up to here.
         private var durableBytes: UInt64 = 0
 
@@ -151,17 +151,25 @@ extension LineSource {
                 skipsNewline: bookmark?.endsWithoutNewline ?? false)
         }
 
+        mutating func take(into batch: inout LineBatch) throws(LineTransferError) -> Bool {
+            try splitter.take(into: &batch, atEnd: hasEnded && !isCut)
+        }
+
         mutating func read() throws(LineTransferError) {
             let (file, name) = (file, file.name)
+            var isCut = false
             var head = head
             let hasMore = try splitter.fill { (buffer, place, count, offset) throws(LineTransferError) in
                 let got = try fileCall("reading the lines of \(name)") { () throws(FileError) in
-                    try file.read(into: buffer, at: place, count: count, from: offset, source: .cache)
+                    let got = try file.read(into: buffer, at: place, count: count, from: offset, source: .cache)
+                    if got == 0 { isCut = try file.status().size < offset }
+                    return got
                 }
                 head.note(buffer.bytes.extracting(place..<place + got), at: offset)
                 return got
             }
             self.head = head
+            self.isCut = isCut
             hasEnded = !hasMore
         }
 

@@ -206,6 +206,25 @@ import Testing
         }
     }
 
+    @Test func aLineThatTheTruncationCutsWhileItIsReadIsNotPutInHalves() throws {
+        let place = try Place()
+        let lines = ["a", "b", "c", "d"].map { String(repeating: $0, count: 3000) }
+        place.write(lines.joined(separator: "\n") + "\n")
+        var source = try LineSource("app.log", in: place.directory, bookmark: nil, readBytes: 4096)
+        var put: [[UInt8]] = []
+        while let batch = try source.nextBatch(LineBatch.Limits(lines: 1)) {
+            put += batch.lines
+            place.bookmark = source.bookmark(at: batch.boundaries[0])
+            // By now a part of another line has been read.
+            if put.count == 1 {
+                place.write(place.text(), to: "app.log.1")
+                place.write("new\n")
+            }
+        }
+        #expect(put.count < lines.count && put == lines[..<put.count].map { bytes($0) })
+        #expect(try place.run() == lines[put.count...] + ["new"])
+    }
+
     @Test func aCopyThatMayBeAnyOfSeveralIsNotGuessed() throws {
         let place = try Place()
         place.write("banner\n")
