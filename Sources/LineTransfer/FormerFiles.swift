@@ -42,16 +42,19 @@ struct FormerFiles {
     private init(
         _ former: String, _ file: ObservedFile, of name: String, in directory: any StorageDirectory, _ names: [String]
     ) throws(LineTransferError) {
-        let later = Self.later(than: former, of: name, among: names)
         var files = [file]
-        for other in later {
+        var read = [former]
+        for other in Self.later(than: former, of: name, among: names) {
             // One that cannot be read is an error: its lines would be left out in silence.
-            let purpose = "reading the lines of \(other), which is the former \(name),"
+            let purpose = "reading the lines of \(other), which is a former \(name),"
+            let status = try fileCall(purpose) { () throws(FileError) in try directory.status(of: other) }
+            guard let status, status.kind == .regular else { continue }
             let opened = try fileCall(purpose) { () throws(FileError) in try directory.open(other, for: .reading) }
             files.append(try ObservedFile(opened, beside: nil, for: purpose))
+            read.append(other)
         }
         self.files = files
-        self.names = [former] + later
+        self.names = read
     }
 
     /// The names that rotation has given out after `former`, in the order of their files. Numbers up to three digits

@@ -168,6 +168,7 @@ import Testing
         place.write("five\nfive\nfive\n", to: "app.log.2")
         place.write("old\n", to: "app.log.11")
         place.write("compressed\n", to: "app.log.3.gz")
+        place.disk.plant(.directory, at: "/logs/app.log.4")
         place.write("six\n")
         #expect(try place.run(batches: 3) == ["three", "four", "five", "five"])
         #expect(place.findings.count == 1 && place.findings[0].contains("now app.log.10, app.log.9, app.log.2"))
