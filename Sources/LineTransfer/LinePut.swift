@@ -54,7 +54,7 @@ public struct LinePut: Sendable {
             } catch {
                 switch error {
                 case .full(let refusal):
-                    guard isWaiting(refusal) else { throw stopped(batch, at: done, refusal) }
+                    guard isWaiting(refusal) else { throw stopped(refusal) }
                 case .final(let error):
                     throw error
                 }
@@ -107,16 +107,14 @@ public struct LinePut: Sendable {
     private func tooLarge(_ run: LineRun, _ index: Int, _ error: ChannelError) -> LineTransferError {
         var described = LineTransferError(error)
         described.message =
-            "line \(run.lineNumber(of: index)) of \(run.bytes(of: index).byteCount) bytes does not fit into this "
+            "line \(run.lineNumber(of: index)) of \(run.bytes(of: index).byteCount) bytes, with "
+            + "\(bytesPerLine) of headers and frame, does not fit into this "
             + "channel: an event may take a quarter of its capacity; open the channel with a larger capacity (\(error))"
         return described
     }
 
-    private func stopped(_ batch: LineBatch, at place: Place, _ error: ChannelError) -> LineTransferError {
-        var left = batch.runs[place.run].count - place.line
-        for run in batch.runs[(place.run + 1)...] { left += run.count }
-        var described = LineTransferError(
-            .stopped, "the channel stayed full; \(left) lines that had been read were not put (\(error))")
+    private func stopped(_ error: ChannelError) -> LineTransferError {
+        var described = LineTransferError(.stopped, "the channel stayed full (\(error))")
         described.channelError = error
         return described
     }

@@ -37,56 +37,51 @@ public final class LineSink: LineOutput {
     public init(
         _ name: String, in directory: any StorageDirectory, channel: FileChannel, bookmarkName: String
     ) throws(LineTransferError) {
-        let path = "\(directory.path)/\(name)"
         var bookmark: FileBookmark?
         if let value = channel.bookmark(bookmarkName) {
             bookmark = try FileBookmark(decoding: value, of: .sink, named: bookmarkName)
         }
-        let found = try Self.existing(name, in: directory, beside: bookmark)
-
         let opened: ObservedFile
-        switch SinkDecision(bookmark, found?.observation) {
-        case .missing, .shorter, .other:
-            throw Self.refusal(path, bookmark, found?.observation)
-        case .create:
-            opened = try Self.create(name, in: directory)
-            length = 0
-            findings = []
-        case .adopt(let size):
-            guard let found else { preconditionFailure("a file without a size") }
-            opened = found
-            length = size
-            findings = []
-        case .goOn(let offset):
-            guard let found else { preconditionFailure("a file without a size") }
-            opened = found
-            length = offset
-            let surplus = found.observation.size - offset
-            findings =
-                surplus == 0 ? [] : ["\(path) was cut back by \(surplus) bytes whose take had not been committed"]
-            if surplus > 0 {
-                // Need not be durable: a cut that a crash undoes is made again by the next start.
-                try fileCall("cutting back") { () throws(FileError) in try found.file.truncate(to: offset) }
-            }
-        }
+        (opened, length, findings) = try Self.begin(name, in: directory, bookmark)
         self.directory = directory
         self.bookmarkName = bookmarkName
         file = opened.file
         device = opened.observation.device
         inode = opened.observation.inode
-        let covered = FileBookmark.fingerprintBytes(before: length)
-        head = FileHead(Array(opened.first.prefix(covered)))
+        head = FileHead(Array(opened.first.prefix(FileBookmark.fingerprintBytes(before: length))))
         tail = bookmark == nil ? try Self.lastBytes(of: file, before: length) : opened.tail
-        if bookmark == nil {
-            // The bytes that are there and the file's name first: a power cut that kept the bookmark and lost them
-            // would make the next start refuse a file that nobody has touched.
-            try fileCall("making the output durable") { () throws(FileError) in
-                try file.synchronize()
-                try directory.synchronize()
-            }
-            try channelCall { () throws(ChannelError) in
-                try channel.setBookmark(bookmarkName, self.bookmark.encoded())
-            }
+        if bookmark == nil { try commitLength(to: channel) }
+    }
+
+    /// The first bookmark. The bytes that are there and the file's name are made durable before: a power cut that kept
+    /// the bookmark and lost them would make the next start refuse a file that nobody has touched.
+    private func commitLength(to channel: FileChannel) throws(LineTransferError) {
+        try fileCall("making the output durable") { () throws(FileError) in
+            try file.synchronize()
+            try directory.synchronize()
+        }
+        try channelCall { () throws(ChannelError) in try channel.setBookmark(bookmarkName, bookmark.encoded()) }
+    }
+
+    /// Opens or makes the file as its bookmark wants it, and says where to write on.
+    private static func begin(
+        _ name: String, in directory: any StorageDirectory, _ bookmark: FileBookmark?
+    ) throws(LineTransferError) -> (file: ObservedFile, length: UInt64, findings: [String]) {
+        let path = "\(directory.path)/\(name)"
+        let found = try existing(name, in: directory, beside: bookmark)
+        switch (SinkDecision(bookmark, found?.observation), found) {
+        case (.create, _):
+            return (try create(name, in: directory), 0, [])
+        case (.adopt(let size), let found?):
+            return (found, size, [])
+        case (.goOn(let length), let found?):
+            let surplus = found.observation.size - length
+            if surplus == 0 { return (found, length, []) }
+            // Need not be durable: a cut that a crash undoes is made again by the next start.
+            try fileCall("cutting back") { () throws(FileError) in try found.file.truncate(to: length) }
+            return (found, length, ["\(path) was cut back by \(surplus) bytes whose take had not been committed"])
+        default:
+            throw refusal(path, bookmark, found?.observation)
         }
     }
 

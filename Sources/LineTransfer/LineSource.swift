@@ -9,7 +9,9 @@ public import DurableChannel
 /// it. If the file grows later, a newline that comes first belongs to that line; anything else that continues it is an
 /// event of its own.
 ///
-/// Reading is done through the page cache: a line may be put before its writer has made it durable.
+/// The file belongs to a program that may never sync it. So the lines of a batch are made durable where they stand
+/// before they are given out: otherwise a power cut could keep the bookmark and lose the end of the file, and it would
+/// pass for a truncated one, whose lines are put again. The same goes for its name in the directory.
 public struct LineSource {
     /// What an operator should know about the file: that it was truncated, rotated or replaced, and what follows from
     /// it.
@@ -17,64 +19,88 @@ public struct LineSource {
     /// The files to read, the one that is being read first: after a rotation the rest of the former one, then the new
     /// one.
     private var parts: [Part]
+    private let directory: any StorageDirectory
+    /// The names under which the files were opened survive a power cut.
+    private var namesAreDurable = false
 
-    /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation looks
-    /// at the other files of its directory too.
+    /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation or
+    /// truncation looks at the other files of its directory too.
     ///
     /// - Throws: ``LineTransferError/Code/fileOperation``.
     public init(
         _ name: String, in directory: any StorageDirectory, bookmark: FileBookmark?, readBytes: Int = 512 << 10,
         maximumLineBytes: Int = LineSplitter.maximumLineBytes
     ) throws(LineTransferError) {
-        let path = "\(directory.path)/\(name)"
-        let opened = try Self.open(name, in: directory, beside: bookmark)
-        func part(_ found: ObservedFile, at bookmark: FileBookmark?) -> Part {
-            Part(found, from: bookmark, readBytes: readBytes, maximumLineBytes: maximumLineBytes)
-        }
-        switch SourceDecision(bookmark, opened.observation) {
-        case .start:
-            findings = []
-            parts = [part(opened, at: nil)]
-        case .goOn:
-            findings = []
-            parts = [part(opened, at: bookmark)]
-        case .truncated:
-            findings = [
-                "\(path) was truncated: it has \(opened.observation.size) bytes, and \(bookmark?.offset ?? 0) of it "
-                    + "were put; starting again at its beginning, so lines that stayed in it are put once more"
-            ]
-            parts = [part(opened, at: nil)]
-        case .rewritten:
-            findings = ["\(path) was written anew: it does not hold what was put of it; starting at its beginning"]
-            parts = [part(opened, at: nil)]
-        case .replaced:
-            if let bookmark, let (formerName, former) = try Self.former(of: name, in: directory, bookmark) {
-                findings = [
-                    "\(path) was rotated: the rest of the former file, now \(formerName), is put before the new one"
-                ]
-                parts = [part(former, at: bookmark), part(opened, at: nil)]
-            } else {
-                findings = [
-                    "\(path) was replaced, and the file of before is not in its directory any more: what that one held "
-                        + "behind byte \(bookmark?.offset ?? 0) was not put; starting at the beginning of the new one"
-                ]
-                parts = [part(opened, at: nil)]
+        self.directory = directory
+        let purpose = "reading the lines of \(name)"
+        let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
+        let opened = try ObservedFile(file, beside: bookmark, for: purpose)
+        let decision = SourceDecision(bookmark, opened.observation)
+        var former: FormerFiles?
+        if let bookmark {
+            switch decision {
+            case .start, .goOn: break
+            case .truncated, .rewritten: former = try FormerFiles.copied(from: name, in: directory, bookmark)
+            case .replaced: former = try FormerFiles.moved(from: name, in: directory, bookmark)
             }
+        }
+        findings = Self.findings(
+            decision, "\(directory.path)/\(name)", opened.observation.size, put: bookmark?.offset ?? 0, former)
+        let files = (former?.files ?? []) + [opened]
+        // The bookmark is about the first one; of a source that is read again from its beginning, about none.
+        let isAboutFirst = decision == .goOn || former != nil
+        parts = files.indices.map { index in
+            Part(
+                files[index], from: index == 0 && isAboutFirst ? bookmark : nil, readBytes: readBytes,
+                maximumLineBytes: maximumLineBytes)
         }
     }
 
-    /// The next lines; nil at the end. All of them are of one file.
+    private static func findings(
+        _ decision: SourceDecision, _ path: String, _ size: UInt64, put offset: UInt64, _ former: FormerFiles?
+    ) -> [String] {
+        let found = former?.names.joined(separator: ", ") ?? ""
+        let copy =
+            former == nil
+            ? "what it held behind byte \(offset) before that, if anything, was not put"
+            : "the rest of what it held before that is put first, from \(found)"
+        switch decision {
+        case .start, .goOn:
+            return []
+        case .truncated:
+            return [
+                "\(path) was truncated: it has \(size) bytes, and \(offset) of it were put; \(copy); starting again "
+                    + "at its beginning, so lines that stayed in it are put once more"
+            ]
+        case .rewritten:
+            return [
+                "\(path) was written anew: it does not hold what was put of it; \(copy); starting at its beginning"
+            ]
+        case .replaced where former != nil:
+            return ["\(path) was rotated: the rest of the former file, now \(found), is put before the new one"]
+        case .replaced:
+            return [
+                "\(path) was replaced, and the file of before is not in its directory any more: what that one held "
+                    + "behind byte \(offset) was not put, nor what was rotated since; starting at the beginning of "
+                    + "the new one (what is still there under other names can be put by those)"
+            ]
+        }
+    }
+
+    /// The next lines; nil at the end. All of them are of one file, and durable in it. Costs a sync whenever it gets
+    /// behind what the file held at the last one: of a file that nobody writes to, one in all.
     ///
     /// - Throws: ``LineTransferError/Code/lineTooLong`` when the next line is,
     ///   ``LineTransferError/Code/fileOperation``.
     public mutating func nextBatch(_ limits: LineBatch.Limits) throws(LineTransferError) -> LineBatch? {
         while !parts.isEmpty {
             var batch = LineBatch(limits)
-            while try !parts[0].splitter.take(into: &batch, atEnd: parts[0].hasEnded), !parts[0].hasEnded {
-                try parts[0].read()
-            }
+            while try !parts[0].take(into: &batch), !parts[0].hasEnded { try parts[0].read() }
             // The part stays until the batch was put: its bookmark is asked of it.
-            if !batch.isEmpty { return batch }
+            if !batch.isEmpty {
+                try makeDurable()
+                return batch
+            }
             parts.removeFirst()
         }
         return nil
@@ -90,28 +116,13 @@ public struct LineSource {
             tail: boundary.tail)
     }
 
-    private static func open(
-        _ name: String, in directory: any StorageDirectory, beside bookmark: FileBookmark?
-    ) throws(LineTransferError) -> ObservedFile {
-        let purpose = "reading the lines of \(name)"
-        let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
-        return try ObservedFile(file, beside: bookmark, for: purpose)
-    }
-
-    /// The file of the bookmark under the name that rotation gave it. A file that cannot be opened is passed over; one
-    /// that was compressed is another file.
-    private static func former(
-        of name: String, in directory: any StorageDirectory, _ bookmark: FileBookmark
-    ) throws(LineTransferError) -> (String, ObservedFile)? {
-        let names = try fileCall("looking for the former \(name)") { () throws(FileError) in try directory.list() }
-        for other in names where other != name {
-            guard let status = try? directory.status(of: other), status.kind == .regular,
-                status.inode == bookmark.inode, let found = try? open(other, in: directory, beside: bookmark),
-                found.observation.isFile(of: bookmark), found.observation.matches(bookmark)
-            else { continue }
-            return (other, found)
-        }
-        return nil
+    /// The lines that were given out, and the names of their files.
+    private mutating func makeDurable() throws(LineTransferError) {
+        try parts[0].makeDurable()
+        if namesAreDurable { return }
+        let directory = directory
+        try synchronizing { () throws(FileError) in try directory.synchronize() }
+        namesAreDurable = true
     }
 }
 
@@ -124,6 +135,10 @@ extension LineSource {
         var head: FileHead
         var splitter: LineSplitter
         var hasEnded = false
+        /// It has become shorter than what was read of it, so what was read last may be half a line.
+        private var isCut = false
+        /// The file is durable up to here.
+        private var durableBytes: UInt64 = 0
 
         init(_ found: ObservedFile, from bookmark: FileBookmark?, readBytes: Int, maximumLineBytes: Int) {
             file = found.file
@@ -136,18 +151,46 @@ extension LineSource {
                 skipsNewline: bookmark?.endsWithoutNewline ?? false)
         }
 
+        mutating func take(into batch: inout LineBatch) throws(LineTransferError) -> Bool {
+            try splitter.take(into: &batch, atEnd: hasEnded && !isCut)
+        }
+
         mutating func read() throws(LineTransferError) {
             let (file, name) = (file, file.name)
+            var isCut = false
             var head = head
             let hasMore = try splitter.fill { (buffer, place, count, offset) throws(LineTransferError) in
                 let got = try fileCall("reading the lines of \(name)") { () throws(FileError) in
-                    try file.read(into: buffer, at: place, count: count, from: offset, source: .cache)
+                    let got = try file.read(into: buffer, at: place, count: count, from: offset, source: .cache)
+                    if got == 0 { isCut = try file.status().size < offset }
+                    return got
                 }
                 head.note(buffer.bytes.extracting(place..<place + got), at: offset)
                 return got
             }
             self.head = head
+            self.isCut = isCut
             hasEnded = !hasMore
+        }
+
+        /// The lines that were given out.
+        mutating func makeDurable() throws(LineTransferError) {
+            guard splitter.position > durableBytes else { return }
+            let file = file
+            // The size first: of what is written later, the sync may have nothing.
+            let size = try fileCall("looking at the file of lines") { () throws(FileError) in try file.status().size }
+            try synchronizing { () throws(FileError) in try file.synchronize() }
+            durableBytes = size
+        }
+    }
+}
+
+/// Runs a sync of what belongs to another program. A file system that has no such thing, such as a read-only one, has
+/// nothing that is still to be written.
+private func synchronizing(_ sync: () throws(FileError) -> Void) throws(LineTransferError) {
+    try fileCall("making the lines durable where they stand, before they are put,") { () throws(FileError) in
+        do throws(FileError) { try sync() } catch {
+            guard error.reason == .unsupported || error.reason == .notPermitted else { throw error }
         }
     }
 }

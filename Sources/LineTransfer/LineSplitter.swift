@@ -92,6 +92,15 @@ public struct LineSplitter {
         return found.isFull || found.isTooLong
     }
 
+    /// How many whole lines were read and not given out. Gives them out, to nobody; stops at one that is too long.
+    public mutating func dropLines() -> UInt64 {
+        let before = lines
+        while true {
+            var batch = LineBatch(LineBatch.Limits(lines: .max))
+            guard (try? take(into: &batch)) != nil, !batch.isEmpty else { return lines - before }
+        }
+    }
+
     private mutating func skipNewline() {
         guard skipsNewline, end > start else { return }
         skipsNewline = false

@@ -9,14 +9,8 @@ public struct LineTake {
         public var eventCount: Int
         /// Of the bodies.
         public var byteCount: Int
-        /// The sequences of the first and the last event with the redelivery mark, and how many have it.
-        public var marked: (first: UInt64, last: UInt64, count: Int)?
-
-        public static func == (left: Self, right: Self) -> Bool {
-            left.first == right.first && left.last == right.last && left.eventCount == right.eventCount
-                && left.byteCount == right.byteCount && left.marked?.first == right.marked?.first
-                && left.marked?.last == right.marked?.last && left.marked?.count == right.marked?.count
-        }
+        /// How many of them carry the redelivery mark.
+        public var redeliveredCount: Int
     }
 
     public var format: EventFormat
@@ -67,7 +61,7 @@ public struct LineTake {
                 if follows { continue }
                 break
             }
-            var batch = Batch(first: 0, last: 0, eventCount: 0, byteCount: 0)
+            var batch = Batch(first: 0, last: 0, eventCount: 0, byteCount: 0, redeliveredCount: 0)
             for event in take.events {
                 batch.add(event)
                 try renderer.render(event, into: &buffer)
@@ -94,8 +88,6 @@ extension LineTake.Batch {
         last = sequence
         eventCount += 1
         byteCount += event.body.count
-        guard event.isRedelivered else { return }
-        let before = marked ?? (sequence, sequence, 0)
-        marked = (before.first, sequence, before.count + 1)
+        if event.isRedelivered { redeliveredCount += 1 }
     }
 }

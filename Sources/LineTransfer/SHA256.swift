@@ -1,5 +1,7 @@
 /// SHA-256 (FIPS 180-4): of paths that are no bookmark names themselves, and of the bytes by which a file is known
-/// again. Two different paths must never share a bookmark, whoever chose them; a checksum would not do.
+/// again. A checksum would not do for either: two different paths must never share a bookmark, and what stands in a log
+/// is chosen by those who are logged, who could write a file that passes for another, so that its lines are left out.
+/// Our own, because nothing that the package links has one.
 enum SHA256 {
     /// The digest as eight words, first word first.
     static func words(of bytes: RawSpan) -> [UInt32] {

@@ -12,8 +12,8 @@ func run(_ arguments: ArraySlice<String>) -> Never {
     do {
         try checkText()
         switch try Arguments.parse(arguments, by: table) {
-        case .help(let verb): say(verb.map { table.help($0) } ?? table.help)
-        case .version: say("sluice \(version), on-disk format \(FormatConstants.version)")
+        case .help(let verb): try say(verb.map { table.help($0) } ?? table.help)
+        case .version: try say("sluice \(version), on-disk format \(FormatConstants.version)")
         case .run(let verb, let arguments):
             if verb.name == "put" {
                 try PutCommand(arguments, verb).run()
@@ -30,7 +30,7 @@ func run(_ arguments: ArraySlice<String>) -> Never {
     } catch let error as LineTransferError {
         // Whoever read the output has gone: nothing is wrong, and nobody is left to be told.
         if error.code == .outputClosed { exit(0) }
-        complain("\(error)")
+        complain(inOptions("\(error)"))
         exit(exitCode(of: error))
     } catch {
         complain("\(error)")
@@ -57,9 +57,31 @@ private func exitCode(of error: LineTransferError) -> Int32 {
     }
 }
 
+/// The library speaks of its own settings; whoever reads a message of the command has options.
+func inOptions(_ message: String) -> String {
+    // The snapshot's limit is a share of the capacity, and no option.
+    let words = [
+        (", or lower snapshotLimitBytes", ""), ("snapshotLimitBytes or segmentBytes", "--segment-bytes"),
+        ("snapshotLimitBytes", "--capacity-bytes"), (", or set allowsNetworkFileSystem", ""),
+        ("capacityBytes", "--capacity-bytes"), ("segmentBytes", "--segment-bytes"),
+        ("set createsIfMissing to make one", "'sluice put' makes one"),
+    ]
+    var rest = Substring(message)
+    var text = ""
+    while !rest.isEmpty {
+        if let (word, option) = words.first(where: { rest.hasPrefix($0.0) }) {
+            text += option
+            rest = rest.dropFirst(word.count)
+        } else {
+            text.append(rest.removeFirst())
+        }
+    }
+    return text
+}
+
 /// A line on standard output, which is the answer that was asked for.
-private func say(_ text: String) {
-    try? StandardOutput().write(Array("\(text)\n".utf8))
+private func say(_ text: String) throws(LineTransferError) {
+    try StandardOutput().write(Array("\(text)\n".utf8))
 }
 
 /// A line on standard error.

@@ -13,6 +13,10 @@ struct FilePlace {
     /// as a rotation.
     static func source(_ path: String) throws(LineTransferError) -> FilePlace {
         let real = try resolved(path, "opening the file of lines")
+        try checkKind(
+            real, path,
+            "only such a one has a place at which to go on; it can be put from standard input: "
+                + "sluice put DIR < \(path)")
         let (parent, last) = split(path)
         let given = joined(try resolved(parent, "opening the file of lines"), last)
         let (directory, name) = split(real)
@@ -27,6 +31,12 @@ struct FilePlace {
         let isThere = unsafe lstat(path, &status) == 0
         let (parent, last) = split(path)
         let real = isThere ? try resolved(path, purpose) : joined(try resolved(parent, purpose), last)
+        if isThere {
+            try checkKind(
+                real, path,
+                "only such a one can be cut back after a crash; without --output events go to standard "
+                    + "output: sluice take DIR > \(path)")
+        }
         let (directory, name) = split(real)
         return FilePlace(directory: directory, name: name, bookmarkName: BookmarkName.sink(real.utf8))
     }
@@ -41,6 +51,18 @@ struct FilePlace {
     static func isIn(_ directory: String, _ path: String) -> Bool {
         guard let place = try? sink(path), let real = try? resolved(directory, "") else { return false }
         return place.directory == real
+    }
+
+    /// The directory refuses such a file, too, and knows no better remedy.
+    private static func checkKind(_ real: String, _ path: String, _ remedy: String) throws(LineTransferError) {
+        var status = stat()
+        guard unsafe stat(real, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { return }
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        var error = LineTransferError(
+            .fileOperation,
+            isDirectory ? "\(path) is a directory: name a file in it" : "\(path) is not a regular file: \(remedy)")
+        error.fileError = FileError(.open, path: path, errno: 0, reason: .wrongKind)
+        throw error
     }
 
     private static func resolved(_ path: String, _ purpose: String) throws(LineTransferError) -> String {

@@ -43,7 +43,8 @@ import LineTransfer
             }
             unsafe context.release()
             guard threads.isEmpty else { return }
-            throw LineTransferError("starting a thread", FileError(.open, path: "producer", errno: number))
+            throw LineTransferError(
+                .channel, "no thread can be started (errno \(number)); raise the limit on processes, or memory")
         }
     }
 

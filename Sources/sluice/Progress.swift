@@ -31,6 +31,17 @@ final class Progress: Sendable {
         guard milliseconds >= due,
             nextTime.compareExchange(expected: due, desired: milliseconds + 200, ordering: .relaxed).exchanged
         else { return }
+        show(lines, bytes, after: milliseconds)
+    }
+
+    /// The last word, if there was a first one.
+    func showTotal() {
+        guard Self.isOnScreen.load(ordering: .relaxed) else { return }
+        let milliseconds = UInt64((ContinuousClock.now - started) / .milliseconds(1))
+        show(lines.load(ordering: .relaxed), bytes.load(ordering: .relaxed), after: milliseconds)
+    }
+
+    private func show(_ lines: UInt64, _ bytes: UInt64, after milliseconds: UInt64) {
         let perSecond = lines * 1000 / max(1, milliseconds)
         Self.show("\r\(grouped(lines)) lines \(verb), \(bytes >> 20) MiB, \(grouped(perSecond)) lines/s \u{1B}[K")
     }

@@ -1,6 +1,5 @@
 import DurableChannel
 import LineTransfer
-import Synchronization
 
 /// `sluice put`.
 struct PutCommand {
@@ -52,6 +51,7 @@ struct PutCommand {
         var source = try LineSource(place.name, in: try place.open(), bookmark: bookmark)
         source.findings.forEach(complain)
         let report = PutReport(acknowledges)
+        defer { report.end() }
         while !Termination.isRequested, let batch = try source.nextBatch(put.limits(lines: batchLines)) {
             let reading = source
             do throws(LineTransferError) {
@@ -71,6 +71,7 @@ struct PutCommand {
 
     private func putStandardInput(_ put: LinePut) throws(LineTransferError) {
         let report = PutReport(acknowledges)
+        defer { report.end() }
         let putBatch = { @Sendable (batch: LineBatch) throws(LineTransferError) in
             try put.put(
                 batch,
@@ -78,11 +79,30 @@ struct PutCommand {
                 isWaiting: report.isWaiting)
         }
         let limits = put.limits(lines: batchLines)
-        guard producers > 1 else { return try read(limits, hand: putBatch) }
+        var splitter = LineSplitter()
+        do throws(LineTransferError) {
+            if producers == 1 {
+                try read(&splitter, limits, hand: putBatch)
+            } else {
+                try read(&splitter, limits, by: ProducerThreads(producers, put: putBatch))
+            }
+        } catch {
+            if error.code != .outputClosed {
+                report.tellUnput(readLines: splitter.lineCount + splitter.dropLines(), error)
+            }
+            throw error
+        }
+        if splitter.unfinishedBytes > 0 {
+            complain(
+                "ended by a signal in the middle of a line: its \(splitter.unfinishedBytes) bytes so far were not put")
+        }
+    }
 
-        let threads = ProducerThreads(producers, put: putBatch)
+    private func read(
+        _ splitter: inout LineSplitter, _ limits: LineBatch.Limits, by threads: ProducerThreads
+    ) throws(LineTransferError) {
         try threads.start()
-        do throws(LineTransferError) { try read(limits, hand: threads.hand) } catch {
+        do throws(LineTransferError) { try read(&splitter, limits, hand: threads.hand) } catch {
             // What was read before is put all the same.
             try threads.finish()
             throw error
@@ -92,10 +112,10 @@ struct PutCommand {
 
     /// Reads to the end, to a line that is too long, or until the end is wished for; what was read before is handed on.
     private func read(
-        _ limits: LineBatch.Limits, hand: (LineBatch) throws(LineTransferError) -> Void
+        _ splitter: inout LineSplitter, _ limits: LineBatch.Limits,
+        hand: (LineBatch) throws(LineTransferError) -> Void
     ) throws(LineTransferError) {
         let input = StandardInput()
-        var splitter = LineSplitter()
         var state = InputState.open
         while true {
             var batch = LineBatch(limits)
@@ -113,16 +133,8 @@ struct PutCommand {
             }
             switch state {
             case .open: continue
-            case .ended: return
+            case .ended, .stopped: return
             case .failed(let error): throw error
-            case .stopped:
-                if splitter.unfinishedBytes > 0 {
-                    complain(
-                        "ended by a signal in the middle of a line: its \(splitter.unfinishedBytes) bytes so far were "
-                            + "not put"
-                    )
-                }
-                return
             }
         }
     }
@@ -142,10 +154,16 @@ struct PutCommand {
 
     private static func headers(_ arguments: Arguments, _ verb: VerbTable) throws(UsageError) -> [EventHeader] {
         let headers = arguments.pairs("--header").map { EventHeader(key: $0.key, value: Array($0.value.utf8)) }
-        do throws(FormatError) { _ = try Event(headers: headers, body: []).encode() } catch {
-            throw UsageError(
-                "--header: \(error); a key has 1 to 255 bytes and is given once, a value has up to 65536 bytes, and "
-                    + "there are up to 1024", verb)
+        var keys: Set<String> = []
+        for header in headers {
+            let name = "--header \(header.key.prefix(40))"
+            if !keys.insert(header.key).inserted { throw UsageError("\(name): this key is given twice", verb) }
+            if (try? Event(headers: [header], body: []).encode()) == nil {
+                throw UsageError("\(name): a key has 1 to 255 bytes, a value up to 65536", verb)
+            }
+        }
+        if (try? Event(headers: headers, body: []).encode()) == nil {
+            throw UsageError("--header: \(headers.count) are too many, an event has 1024 at most", verb)
         }
         return headers
     }
@@ -180,38 +198,4 @@ private enum InputState {
     var isOpen: Bool { if case .open = self { true } else { false } }
     /// What has no newline is a line: not when the rest of it may still have come.
     var isAtEnd: Bool { if case .ended = self { true } else { false } }
-}
-
-/// What is said of puts while they are made. Used by all producers.
-private final class PutReport: Sendable {
-    private let output = StandardOutput()
-    private let acknowledges: Bool
-    private let progress = Progress("put")
-    private let started = ContinuousClock.now
-    /// In seconds since the start.
-    private let nextWord = Atomic<Int>(0)
-
-    /// How often a full channel is spoken of.
-    private static let secondsBetweenWords = 30
-
-    init(_ acknowledges: Bool) {
-        self.acknowledges = acknowledges
-    }
-
-    func committed(_ sequences: Range<UInt64>, of batch: LineBatch) throws(LineTransferError) {
-        if acknowledges { try output.write(Array("ack \(sequences.lowerBound) \(sequences.upperBound - 1)\n".utf8)) }
-        progress.add(lines: sequences.count, bytes: batch.byteCount / batch.lineCount * sequences.count)
-    }
-
-    func isWaiting(_ error: ChannelError) -> Bool {
-        let seconds = Int((ContinuousClock.now - started) / .seconds(1))
-        let due = nextWord.load(ordering: .relaxed)
-        if seconds >= due,
-            nextWord.compareExchange(expected: due, desired: seconds + Self.secondsBetweenWords, ordering: .relaxed)
-                .exchanged
-        {
-            complain("waiting for room: \(error)")
-        }
-        return !Termination.isRequested
-    }
 }

@@ -46,6 +46,7 @@ struct TakeCommand {
             output = sink
         }
         let progress = Progress("taken")
+        defer { progress.showTotal() }
         do throws(LineTransferError) {
             try take.run(from: channel, to: output, shouldStop: { Termination.isRequested }) {
                 (batch) throws(LineTransferError) in

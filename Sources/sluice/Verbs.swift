@@ -4,6 +4,8 @@ let table = CommandTable(
     notes: """
         DIR is the channel's directory; put makes it when it is not there. One process at a time uses a channel.
         A size is in bytes, or with KiB, MiB, GiB or TiB behind it. Options may also be written --name=value.
+        A channel remembers its capacity and segment size. Compression and durability hold for one run of put, and for
+        the lines that it puts.
         SIGTERM and SIGINT end cleanly, with what was done so far committed; a second one kills.
         Exit codes: 0 done, 1 the channel refused, 64 wrong arguments, 74 an operation on a file failed, 75 in use.
         """)
@@ -14,7 +16,7 @@ private let putVerb = VerbTable(
         Option(
             "--file", .text, "F",
             help: "read F, not standard input, and remember in the channel how far it was put: run again, also after a "
-                + "crash, it goes on exactly there"),
+                + "crash, it goes on exactly there; it ends at the end of F"),
         Option("--batch", .number(1...10_000_000), "N", help: "lines in a transaction, at most (default: 1000)"),
         Option(
             "--producers", .number(1...256), "P",

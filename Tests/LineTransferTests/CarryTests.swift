@@ -111,6 +111,73 @@ import Testing
         #expect(world.output == mine + Self.input)
     }
 
+    /// Another program that writes lines to a log and syncs nothing.
+    private func log(_ text: String, _ world: World, _ name: String = "app.log") throws {
+        let directory = try world.system.openDirectory(at: "/in")
+        let file =
+            try directory.status(of: name) == nil
+            ? directory.create(name, method: .writeThenSync) : directory.open(name, for: .writing(.writeThenSync))
+        let buffer = AlignedBuffer(byteCount: text.utf8.count)
+        buffer.copy(from: bytes(text), at: 0)
+        try file.write(buffer, count: text.utf8.count, at: file.status().size)
+    }
+
+    /// Cuts the power at each operation of putting a log that nobody syncs, and lets its writer go on with what is left
+    /// of it. Then the output has the lines that are in the log, each once: what was lost with the log's end had not
+    /// been put, so it does not stand before a position that the log does not reach.
+    private func cutPowerWhilePutting(_ prepare: (World) throws -> Void) throws {
+        let world = try World.holding([])
+        world.disk.remove("/in/app.log")
+        try prepare(world)
+        let recorded = try moments(of: world) {
+            let channel = try world.open()
+            try world.put(channel, batch: 2)
+            try channel.close()
+        }
+        var states = 0
+        var failures: [String] = []
+        let all = recorded + [(world.disk.clone(), "the end")]
+        // Every second moment is enough: those between are the same with one choice more or less.
+        for moment in stride(from: all.count - 1, through: 0, by: -2).map({ all[$0] }) where failures.count < 5 {
+            for choice in moment.disk.legalCrashChoices(limit: 3) {
+                let next = World(moment.disk.crashed(keeping: choice), seed: 7)
+                try log("behind the power cut\n", next)
+                try next.carry(batch: 2)
+                let logs = ["/in/app.log.1", "/in/app.log"].compactMap { next.disk.contents(of: $0) }
+                let expected: [UInt8] = Array(plainLines(Array(logs.joined())).map { $0 + bytes("\n") }.joined())
+                if next.output != expected {
+                    failures.append("before \(moment.before), \(choice): \(describe(next.output))")
+                }
+                states += 1
+            }
+        }
+        #expect(failures == [])
+        #expect(states > 60, "\(states)")
+    }
+
+    @Test func aPowerCutThatTakesTheEndOfTheSourceDoublesNoLine() throws {
+        try cutPowerWhilePutting { world in
+            world.disk.setContents(of: "/in/app.log", to: bytes("durable\n"))
+            try log("one\ntwo\nthree\nfour\n", world)
+            try log(String(repeating: "long ", count: 2000) + "\nlast\n", world)
+        }
+    }
+
+    @Test func aPowerCutThatTakesTheNameOfTheSourceDoublesNoLine() throws {
+        try cutPowerWhilePutting { world in try log("one\ntwo\nthree\nfour\n", world) }
+    }
+
+    @Test func aPowerCutThatUndoesARotationDoublesNoLine() throws {
+        try cutPowerWhilePutting { world in
+            world.disk.setContents(of: "/in/app.log", to: bytes("one\ntwo\nthree\n"))
+            let channel = try world.open()
+            try world.put(channel, batch: 2, batches: 1)
+            try channel.close()
+            try world.system.openDirectory(at: "/in").rename("app.log", to: "app.log.1")
+            try log("four\nfive\nsix\n", world)
+        }
+    }
+
     @Test(arguments: [SimulatedOperation.write, .synchronize, .truncate, .create, .synchronizeDirectory])
     func anErrorOfTheOutputAtAnyPlaceIsTypedAndTheNextRunCarriesEachLineOnce(operation: SimulatedOperation) throws {
         for outcome in [Fault.Outcome.absent, .whole] {

@@ -159,6 +159,85 @@ import Testing
         #expect(place.findings == [])
     }
 
+    @Test func afterSeveralRotationsTheFilesInBetweenArePutInTheirOrder() throws {
+        let place = try Place()
+        place.write("one\ntwo\nthree\n")
+        #expect(try place.run(batches: 1) == ["one", "two"])
+        try place.directory.rename("app.log", to: "app.log.10")
+        place.write("four\n", to: "app.log.9")
+        place.write("five\nfive\nfive\n", to: "app.log.2")
+        place.write("old\n", to: "app.log.11")
+        place.write("compressed\n", to: "app.log.3.gz")
+        place.disk.plant(.directory, at: "/logs/app.log.4")
+        place.write("six\n")
+        #expect(try place.run(batches: 3) == ["three", "four", "five", "five"])
+        #expect(place.findings.count == 1 && place.findings[0].contains("now app.log.10, app.log.9, app.log.2"))
+        #expect(try place.run() == ["five", "six"])
+        #expect(place.findings.count == 1 && place.findings[0].contains("now app.log.2, is put"))
+        #expect(try place.run() == [])
+        #expect(place.findings == [])
+    }
+
+    @Test func theNamesOfRotationTellTheOrderOfTheirFiles() {
+        func later(_ former: String, _ names: [String]) -> [String] {
+            FormerFiles.later(than: former, of: "a.log", among: names)
+        }
+        #expect(later("a.log.3", ["a.log", "a.log.1", "a.log.2", "a.log.3", "a.log.4"]) == ["a.log.2", "a.log.1"])
+        #expect(later("a.log.1", ["a.log", "a.log.1", "a.log.2", "b.log.0"]) == [])
+        #expect(later("a.log.1", ["a.log.0", "a.log.1"]) == ["a.log.0"])
+        let dated = ["a.log", "a.log-20260101", "a.log-20260102", "a.log-20260103", "a.log-20260104.gz", "a.log.1"]
+        #expect(later("a.log-20260101", dated) == ["a.log-20260102", "a.log-20260103"])
+        #expect(later("a.log.20260101", ["a.log.1", "a.log.20260102"]) == ["a.log.20260102"])
+        #expect(later("elsewhere", ["a.log", "a.log.1", "elsewhere", "f"]) == [])
+        #expect(later("a.log.old", ["a.log", "a.log.old", "a.log.older", "a.log.zzz"]) == [])
+    }
+
+    @Test func afterACopyThatPrecededTheTruncationItsRestComesFirst() throws {
+        for rewritten in ["four\n", "four four four four\n"] {
+            let place = try Place()
+            place.write("one\ntwo\nthree\n")
+            #expect(try place.run(batches: 1) == ["one", "two"])
+            // As logrotate's copytruncate does it, in both states that the next run may meet.
+            place.write(place.text(), to: "app.log.1")
+            place.write(rewritten)
+            #expect(try place.run() == ["three", String(rewritten.dropLast())])
+            #expect(place.findings.count == 1 && place.findings[0].contains("is put first, from app.log.1"))
+            #expect(try place.run() == [])
+            #expect(place.findings == [])
+        }
+    }
+
+    @Test func aLineThatTheTruncationCutsWhileItIsReadIsNotPutInHalves() throws {
+        let place = try Place()
+        let lines = ["a", "b", "c", "d"].map { String(repeating: $0, count: 3000) }
+        place.write(lines.joined(separator: "\n") + "\n")
+        var source = try LineSource("app.log", in: place.directory, bookmark: nil, readBytes: 4096)
+        var put: [[UInt8]] = []
+        while let batch = try source.nextBatch(LineBatch.Limits(lines: 1)) {
+            put += batch.lines
+            place.bookmark = source.bookmark(at: batch.boundaries[0])
+            // By now a part of another line has been read.
+            if put.count == 1 {
+                place.write(place.text(), to: "app.log.1")
+                place.write("new\n")
+            }
+        }
+        #expect(put.count < lines.count && put == lines[..<put.count].map { bytes($0) })
+        #expect(try place.run() == lines[put.count...] + ["new"])
+    }
+
+    @Test func aCopyThatMayBeAnyOfSeveralIsNotGuessed() throws {
+        let place = try Place()
+        place.write("banner\n")
+        #expect(try place.run() == ["banner"])
+        place.write("banner\nold\n", to: "app.log.2")
+        place.write("banner\nnew\n", to: "app.log.1")
+        place.write("banner\nalien\n", to: "other.log")
+        place.write("")
+        #expect(try place.run() == [])
+        #expect(place.findings.count == 1 && place.findings[0].contains("behind byte 7 before that, if anything"))
+    }
+
     @Test func afterARotationWithoutTheFormerFileTheNewOneIsReadAndItIsSaid() throws {
         let place = try Place()
         place.write("one\ntwo\nthree\n")
@@ -188,6 +267,43 @@ import Testing
         let error = #expect(throws: LineTransferError.self) { try place.run() }
         #expect(error?.code == .fileOperation && error?.fileError?.errno == 5)
         #expect(try place.run() == ["one", "two"])
+    }
+
+    @Test func aFileThatNobodyWritesToIsSyncedOnce() throws {
+        let place = try Place()
+        place.write((0..<3000).map { "line \($0)\n" }.joined())
+        var syncs: [String] = []
+        place.disk.beforeOperation = { operation in
+            let text = operation.description
+            if text.contains("synchronize") { syncs.append(text) }
+        }
+        defer { place.disk.beforeOperation = nil }
+        #expect(try place.run(batch: 10).count == 3000)
+        #expect(syncs.count == 2, "the file and its directory: \(syncs)")
+    }
+
+    @Test func aFileSystemWithoutSyncsIsReadAllTheSame() throws {
+        for (operation, name) in [(SimulatedOperation.synchronize, "app.log"), (.synchronizeDirectory, "logs")] {
+            for errno in [Int32(22), 30] {
+                let place = try Place()
+                place.write("one\ntwo\n")
+                place.disk.faults.add(Fault(operation, errno: errno, on: .name(name)))
+                #expect(try place.run() == ["one", "two"])
+            }
+        }
+    }
+
+    @Test func aSourceThatCannotBeMadeDurableIsAnErrorAndNothingOfItIsPut() throws {
+        for (operation, name) in [(SimulatedOperation.synchronize, "app.log"), (.synchronizeDirectory, "logs")] {
+            let place = try Place()
+            place.write("one\ntwo\n")
+            place.disk.faults.add(Fault(operation, errno: 5, on: .name(name)))
+            let error = #expect(throws: LineTransferError.self) { try place.run() }
+            #expect(error?.code == .fileOperation && error?.fileError?.errno == 5)
+            #expect(error?.message.hasPrefix("making the lines durable where they stand") == true)
+            #expect(place.bookmark == nil)
+            #expect(try place.run() == ["one", "two"])
+        }
     }
 
     @Test func aTooLongLineIsAnErrorBehindTheLinesBeforeIt() throws {

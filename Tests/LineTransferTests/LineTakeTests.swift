@@ -41,7 +41,7 @@ import Testing
         var marked: [Int] = []
         try LineTake(format: .jsonl, batchEvents: 2).run(
             from: channel, to: again,
-            committed: { (batch) throws(LineTransferError) in marked.append(batch.marked?.count ?? 0) })
+            committed: { (batch) throws(LineTransferError) in marked.append(batch.redeliveredCount) })
         #expect(marked == [2, 0])
         #expect(
             again.text.split(separator: "\n").first

@@ -50,14 +50,27 @@ import Testing
         }
     }
 
-    @Test func aFullChannelEndsAtASignalAndSaysWhatWasNotPut() {
+    @Test(arguments: ["1", "4"])
+    func aFullChannelEndsAtASignalAndSaysHowManyLinesWereReadAndNotPut(producers: String) {
         Bench.with { bench in
-            let put = bench.startPut(["--capacity-bytes", "1MiB", "--compression", "none"], .bytes(logLines(20_000)))
+            let lines = logLines(20_000)
+            let put = bench.startPut(
+                ["--capacity-bytes", "1MiB", "--compression", "none", "--acks", "--producers", producers],
+                .bytes(lines))
             #expect(put.waitForError("waiting for room"))
+            usleep(500_000)
+            let read = lines[..<put.inputPosition].count { $0 == 10 }
             put.signal(SIGTERM)
             let end = put.finish()
-            #expect(end.code == 1 && end.errors.contains("lines that had been read were not put"))
-            #expect(bench.take().code == 0)
+            #expect(end.code == 1 && end.errors.contains("the channel stayed full"))
+            let acknowledged = end.text.split(separator: "\n").reduce(0) { sum, line in
+                let words = line.split(separator: " ")
+                return sum + Int(words[2])! - Int(words[1])! + 1
+            }
+            let unput = read - acknowledged
+            #expect(unput > 1000)
+            #expect(end.errors.contains("sluice: \(unput) lines that had been read were not put\n"), "\(end.errors)")
+            #expect(bench.take().output.count { $0 == 10 } == acknowledged)
         }
     }
 

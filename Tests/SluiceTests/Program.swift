@@ -159,6 +159,12 @@ final class Program {
 
     func signal(_ number: Int32) { kill(process, number) }
 
+    /// How much of an input that is a file it has read.
+    var inputPosition: Int {
+        let words = (TestFiles.text("/proc/\(process)/fdinfo/0") ?? "").split { " \t\n".contains($0) }
+        return words.count > 1 ? Int(words[1]) ?? 0 : 0
+    }
+
     /// What standard error has so far.
     var errors: String { TestFiles.text(errorFile) ?? "" }
 

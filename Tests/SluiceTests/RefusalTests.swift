@@ -28,7 +28,31 @@ import Testing
             let result = Program.run(arguments, in: bench.file("work"), input: bytes("line\n"))
             #expect(result.code == 64, "\(words): \(result.end) \(result.errors)")
             #expect(result.errors.hasPrefix("sluice: ") && result.text == "")
+            for word in ["capacityBytes", "segmentBytes"] { #expect(!result.errors.contains(word), "\(result.errors)") }
             #expect(unsafe access(bench.channel, F_OK) != 0, "\(words)")
+        }
+    }
+
+    @Test func aHeaderThatIsWrongIsNamed() {
+        func refusal(_ words: [String]) -> String {
+            var errors = ""
+            Bench.with { bench in
+                let result = bench.put(words, bytes("line\n"))
+                #expect(result.code == 64)
+                #expect(unsafe access(bench.channel, F_OK) != 0)
+                errors = result.errors
+            }
+            return errors
+        }
+        let long = { (count: Int) in String(repeating: "x", count: count) }
+        #expect(refusal(["--header", "k=1", "--header", "k=2"]).contains("--header k: this key is given twice"))
+        #expect(refusal(["--header", long(256) + "=1"]).contains("a key has 1 to 255 bytes"))
+        #expect(
+            refusal(["--header", "big=" + long(65537)]).contains("--header big: a key has 1 to 255 bytes, a value"))
+        #expect(refusal((0...1024).flatMap { ["--header", "k\($0)=1"] }).contains("1025 are too many"))
+        Bench.with { bench in
+            #expect(bench.put(["--header", long(255) + "=" + long(65536)], bytes("line\n")).code == 0)
+            #expect(bench.take().text == "line\n")
         }
     }
 
@@ -51,6 +75,24 @@ import Testing
             #expect(code == 74)
             #expect(TestFiles.text(bench.file("work/errors"))?.contains("No space left on device") == true)
             #expect(bench.take().text == "one\ntwo\n")
+        }
+    }
+
+    @Test func anAnswerThatCannotBeGivenExits74() {
+        Bench.with { bench in
+            for word in ["--help", "--version"] {
+                let code = Child.run([Program.path, word], output: "/dev/full", errors: bench.file("work/errors"))
+                #expect(code == 74)
+            }
+        }
+    }
+
+    @Test func aTakeFromADirectoryWithoutAChannelSaysWhatMakesOne() {
+        Bench.with { bench in
+            unsafe mkdir(bench.channel, 0o700)
+            let result = bench.take()
+            #expect(result.code == 1 && result.errors.contains("; 'sluice put' makes one"), "\(result.errors)")
+            #expect(TestFiles.names(in: bench.channel) == [])
         }
     }
 
@@ -94,11 +136,18 @@ import Testing
         check({ ["take", $0.file("nowhere")] }, "nowhere")
         check({ _ in ["put", "/proc/sluice"] }, "/proc/sluice")
         check({ ["put", $0.channel, "--file", $0.file("nowhere")] }, "No such file")
-        check({ ["put", $0.channel, "--file", $0.file("work")] }, "work")
-        check({ ["put", $0.channel, "--file", "/dev/null"] }, "null")
-        check({ ["take", $0.channel, "--output", $0.file("work")] }, "work")
+        check({ ["put", $0.channel, "--file", $0.file("work")] }, "work is a directory: name a file in it")
+        check({ ["put", $0.channel, "--file", "/dev/null"] }, "sluice put DIR < /dev/null")
+        check({ ["take", $0.channel, "--output", $0.file("work")] }, "work is a directory: name a file in it")
         check({ ["take", $0.channel, "--output", $0.file("no/where")] }, "No such file")
-        check({ ["take", $0.channel, "--output", "/dev/full"] }, "full")
+        check({ ["take", $0.channel, "--output", "/dev/full"] }, "sluice take DIR > /dev/full")
+        for words in [["put", "--file"], ["take", "--output"]] {
+            check(
+                { bench in
+                    unsafe mkfifo(bench.file("fifo"), 0o600)
+                    return [words[0], bench.channel, words[1], bench.file("fifo")]
+                }, "fifo is not a regular file")
+        }
     }
 
     @Test func aFileThatIsNotThereLeavesNoNewChannel() {
@@ -153,7 +202,8 @@ import Testing
             let line = [UInt8](repeating: UInt8(ascii: "x"), count: 600 << 10)
             let result = bench.put(["--capacity-bytes", "2MiB", "--acks"], bytes("one\n") + line + bytes("\nthree\n"))
             #expect(result.code == 1 && result.text == "ack 1 1\n")
-            #expect(result.errors.contains("line 2 of 614400 bytes does not fit into this channel"))
+            #expect(result.errors.contains("line 2 of 614400 bytes, with "))
+            #expect(result.errors.contains("headers and frame, does not fit into this channel"))
             #expect(bench.take().text == "one\n")
         }
     }

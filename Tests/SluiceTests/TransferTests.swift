@@ -122,6 +122,18 @@ import Testing
         }
     }
 
+    @Test func aChannelRemembersItsCapacityAndSegmentSize() {
+        Bench.with { bench in
+            #expect(bench.put(["--capacity-bytes", "2MiB", "--segment-bytes", "128KiB"], bytes("1\n")).code == 0)
+            let settings = TestFiles.text("\(bench.channel)/settings")
+            #expect(Program.run(["put", bench.channel], in: bench.file("work"), input: bytes("2\n")).code == 0)
+            #expect(TestFiles.text("\(bench.channel)/settings") == settings)
+            let grown = Program.run(["put", bench.channel, "--capacity-bytes", "4MiB"], in: bench.file("work"))
+            #expect(grown.code == 0 && TestFiles.text("\(bench.channel)/settings") != settings)
+            #expect(bench.take().text == "1\n2\n")
+        }
+    }
+
     @Test func aBatchThatNoTransactionHoldsIsCut() {
         Bench.with { bench in
             // A quarter of 4 MiB holds less than the 2 MiB of lines.

@@ -27,7 +27,9 @@ struct Arguments: Sendable {
     /// - Throws: ``UsageError``, which says what is wrong with which word.
     static func parse(_ words: ArraySlice<String>, by table: CommandTable) throws(UsageError) -> Request {
         guard let first = words.first else { throw UsageError("a verb is missing") }
-        if first == "--help" || first == "-h" || first == "help" { return .help(nil) }
+        if first == "--help" || first == "-h" || first == "help" {
+            return .help(table.verbs.first { $0.name == words.dropFirst().first })
+        }
         if first == "--version" { return .version }
         guard let verb = table.verbs.first(where: { $0.name == first }) else {
             throw UsageError("there is no verb '\(first)'")
