@@ -185,10 +185,11 @@ extension FileChannel {
         }
     }
 
-    /// Under the ledger's lock: a lease record goes on its way.
+    /// Under the ledger's lock: a lease record goes on its way. Numbers of events end before the format's do.
     func beginLease(atLeast end: EventSequence) -> EventSequence {
         ledger.leaseUnderWay = true
-        return max(end, ledger.state.group.cursor.advanced(by: configuration.leaseStep))
+        let limit = max(end, ledger.state.group.cursor.advanced(by: configuration.leaseStep))
+        return min(limit, EventSequence(FormatConstants.maximumNumber))
     }
 
     /// Under the ledger's lock: it came back. Returns who waited for it.
