@@ -111,9 +111,7 @@ public final class FileChannel: @unchecked Sendable {
                 clientState: { ledger.checkpoint() },
                 restored: { (checkpoint) throws(LogError) in
                     try refuse(&failure) { () throws(ChannelError) in
-                        try ledger.lock.withLock { () throws(ChannelError) in
-                            try ledger.state.restore(checkpoint.bytes, from: checkpoint.through)
-                        }
+                        try ledger.restore(checkpoint)
                     }
                 },
                 replay: { (frame) throws(LogError) in

@@ -196,6 +196,57 @@ import Testing
         }
     }
 
+    // MARK: More than a snapshot holds
+
+    /// Records that leave more ranges than a snapshot has room for: no snapshot says more than the last one that could be
+    /// written, until takes have closed the gaps. Nothing traps, nothing is lost, and it can be drained.
+    @Test func aLogThatLeavesMoreRangesThanASnapshotHoldsIsOpenedAndDrained() throws {
+        let world = World()
+        var configuration = ChannelConfiguration(capacityBytes: 16 << 20)
+        configuration.segmentBytes = 4 << 20
+        configuration.whenFull = .reject
+        let records = 66
+        let perRecord: UInt64 = 1024
+        let count = records * Int(perRecord) * 2
+        let channel = try world.open(configuration)
+        for _ in 0..<4 {
+            var put = try channel.beginPut()
+            for _ in 0..<count / 4 { try put.append(body: "") }
+            try put.commit()
+        }
+        try channel.close()
+        let next = world.next()
+        // Every second event, range by range.
+        try next.forge(capacityBytes: 16 << 20, segmentBytes: 4 << 20) { log in
+            for record in 0..<UInt64(records) {
+                let ranges = (0..<perRecord).map { index -> SequenceRange in
+                    let first = 2 + 2 * (record * perRecord + index)
+                    return CapacityTests.range(first, first + 1)
+                }
+                _ = try log.append([
+                    FramePayload(
+                        type: .drop, raw: try DropRecord(reason: .skipped, group: "", ranges: ranges).encode())
+                ])
+            }
+        }
+        let after = try next.next(seed: 6).open(configuration)
+        #expect(after.metrics.droppedEvents == UInt64(count / 2) && after.isBalanced)
+        try after.checkpoint()
+        try after.put(tags: [7])
+        // As it stands, with what was added, after a power cut too.
+        let again = try World(world.disk.crashed(keeping: .nothing), seed: 9).open(configuration)
+        #expect(again.metrics.droppedEvents == UInt64(count / 2) && again.metrics.heldEvents == UInt64(count / 2) + 1)
+        var taken: [UInt64] = []
+        while true {
+            let events = try again.take(100_000)
+            if events.isEmpty { break }
+            taken += events.numbers
+        }
+        #expect(taken == (0..<UInt64(count / 2)).map { 2 * $0 + 1 } + [UInt64(count) + 1])
+        #expect(again.metrics.heldEvents == 0 && again.isBalanced)
+        try again.close()
+    }
+
     /// Whatever stands in records of every kind.
     @Test(arguments: 1...30) func recordsOfRandomBytesAreDamageOrNothing(_ seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
