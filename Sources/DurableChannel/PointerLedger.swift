@@ -29,6 +29,9 @@ final class PointerLedger: @unchecked Sendable {
     /// The same, for those who do not hold the lock.
     private let closed = Atomic(false)
     var isClosed: Bool { closed.load(ordering: .acquiring) }
+    /// How closing went, when it is done; and who waits for that.
+    var end: Result<Void, ChannelError>?
+    var endWaiting: [WaitCell] = []
     private var lastTransactionID: UInt64 = 0
     /// When what the disk did not give is asked for again.
     var unreadableRetryAt: UInt64 = 0
