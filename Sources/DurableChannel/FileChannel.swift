@@ -45,6 +45,8 @@ public final class FileChannel: @unchecked Sendable {
     let store: FrameStore
 
     static let groupName = "default"
+    /// What the disk did not give is asked for again after so long.
+    static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private init(
         _ log: Log, _ ledger: PointerLedger, _ runtime: any Runtime, _ configuration: ChannelConfiguration,

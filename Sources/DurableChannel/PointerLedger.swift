@@ -37,6 +37,8 @@ final class PointerLedger: @unchecked Sendable {
     var unreadableRetryAt: UInt64 = 0
     /// The frame of the oldest held event, for its age.
     var oldest: (sequences: SequenceRange, commitTime: UInt64)?
+    /// An oldest held event whose frame was looked for and not found, and when to look again.
+    var oldestNotFound: (sequence: EventSequence, until: UInt64)?
     /// What the losses that the opening found decided.
     var lostAtOpening = SequenceSet()
     /// The last damage that a take came to in this life, recorded as a loss.
