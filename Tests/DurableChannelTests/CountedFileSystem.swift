@@ -1,11 +1,13 @@
 import FileIO
+import Glibc
 import Synchronization
 
-/// A file system that counts the calls that go through it, and the bytes that are read.
+/// A file system that counts the calls that go through it, and the bytes that are read; the sync of a directory can take long.
 final class CountedFileSystem: FileSystem {
     final class Count: Sendable {
         let calls = Atomic<Int>(0)
         let bytesRead = Atomic<Int>(0)
+        let directorySyncMicroseconds = Atomic<UInt32>(0)
     }
 
     let count = Count()
@@ -53,7 +55,10 @@ private final class CountedDirectory: StorageDirectory {
     }
     func rename(_ oldName: String, to newName: String) throws(FileError) { try counted.rename(oldName, to: newName) }
     func unlink(_ name: String) throws(FileError) { try counted.unlink(name) }
-    func synchronize() throws(FileError) { try counted.synchronize() }
+    func synchronize() throws(FileError) {
+        usleep(count.directorySyncMicroseconds.load(ordering: .relaxed))
+        try counted.synchronize()
+    }
     func volume() throws(FileError) -> VolumeStatus { try counted.volume() }
     func close() { counted.close() }
 }
