@@ -20,7 +20,8 @@ public import SegmentedLog
 /// one transaction belongs to one thread at a time. Blocking calls block on the disk and on room or events where they say so;
 /// each has an `async` twin that blocks no thread of Swift concurrency.
 ///
-/// Memory: the tail cache, one window of the reader, and what open takes hold. Nothing grows with the backlog.
+/// Memory: the tail cache, one window of the reader, and the frames in which the events of open takes stand (see
+/// ``beginTake(maxEvents:maxBytes:waitingUpTo:group:order:)-(_,_,_,_,_)``). Nothing grows with the backlog.
 public final class FileChannel: @unchecked Sendable {
     public let path: String
     public let configuration: ChannelConfiguration
