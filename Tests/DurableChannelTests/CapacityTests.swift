@@ -372,6 +372,30 @@ import TestSupport
         #expect(channel.isBalanced)
     }
 
+    /// What another commit is dropping counts as gone already.
+    @Test(arguments: 1...10) func dropOldestSideBySideDropsNoMoreThanIsTooMany(_ seed: Int) throws {
+        let world = World(seed: UInt64(seed))
+        let (channel, clients) = try world.openForClients(
+            World.roomy {
+                $0.capacityEvents = 40
+                $0.whenFull = .dropOldest
+            }, seed: UInt64(seed))
+        try channel.put(tags: 0..<40)
+        let problems = Problems()
+        clients.run(
+            (0..<6).map { client in
+                {
+                    for round in 0..<5 {
+                        if let error = failure({ try channel.put(tags: 0..<(1 + (client + round) % 4)) }) {
+                            problems.add("\(error)")
+                        }
+                    }
+                }
+            })
+        #expect(problems.all.isEmpty)
+        #expect(channel.metrics.heldEvents == 40 && channel.isBalanced)
+    }
+
     @Test func dropOldestWhenAllIsHandedOutIsFullRatherThanMoreThanTheCapacity() throws {
         let channel = try World().open(Self.droppingInEvents)
         try channel.put(tags: 0..<4)

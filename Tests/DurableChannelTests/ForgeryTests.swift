@@ -331,6 +331,23 @@ import Testing
         return next
     }
 
+    /// Row 37. Its events must not be let go, and this version does not know of which it has need.
+    @Test func aSnapshotOfAnotherConsumerGroupIsRefusedUntouched() throws {
+        let changes: [(inout ClientState) -> Void] = [
+            { $0.groups.append(ClientState.Group(name: "another")) }, { $0.groups[0].name = "another" },
+        ]
+        for change in changes {
+            let world = try withPointers(change)
+            let files = world.names().filter { $0 != "pid" }
+            let before = files.map { world.contents($0) }
+            let error = failure { try world.open() }
+            #expect(
+                error?.code == .newerVersion && error?.message.contains("'another'") == true,
+                "\(String(describing: error))")
+            #expect(files.map { world.contents($0) } == before)
+        }
+    }
+
     @Test func countsOfASnapshotThatDoNotAddUpAreSetFromTheSequences() throws {
         for (taken, dropped, lost) in [(0, 0, 0), (3, 1, 0), (1000, 0, 0), (.max, .max, .max), (.max, 4, 0)]
             as [(UInt64, UInt64, UInt64)]
