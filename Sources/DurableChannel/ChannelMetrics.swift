@@ -90,7 +90,8 @@ public enum ChannelHealth: Sendable, Equatable {
 
 extension FileChannel {
     /// What the channel counts now. Takes the locks for a moment. The age of the oldest event may need a look into the log, the
-    /// first time for each oldest event; it waits its turn behind takes that are being found.
+    /// first time for each oldest event (and where that fails, once in five seconds); it waits its turn behind takes that are
+    /// being found. When the channel is closed nothing is read any more.
     public var metrics: ChannelMetrics {
         let statistics = log.statistics
         let room = log.room
@@ -128,16 +129,44 @@ extension FileChannel {
 
     /// By the commit time of its frame.
     private var oldestAge: Duration? {
-        guard let oldest = ledger.lock.withLock({ ledger.state.oldestHeld }), !ledger.lock.withLock({ ledger.closing })
-        else { return nil }
-        if let known = ledger.lock.withLock({ ledger.oldest }), known.sequences.contains(oldest) {
-            return age(known.commitTime)
+        switch ledger.lock.withLock({ knownOldest }) {
+        case .none: return nil
+        case .since(let commitTime): return age(commitTime)
+        case .unknown: break
         }
         taking.take(runtime)
         defer { taking.give(runtime) }
-        guard case .frame(let frame) = try? store.find(oldest) else { return nil }
+        // Asked again: closing has its turn, too, and what is found behind it would be read by nobody's leave.
+        guard case .unknown(let oldest) = ledger.lock.withLock({ knownOldest }) else { return oldestAgeIfKnown }
+        guard case .frame(let frame) = try? store.find(oldest) else {
+            let until = runtime.monotonicClock() + Self.retryNanoseconds
+            ledger.lock.withLock { ledger.oldestNotFound = (oldest, until) }
+            return nil
+        }
         ledger.lock.withLock { ledger.oldest = (frame.range, frame.commitTime) }
         return age(frame.commitTime)
+    }
+
+    private var oldestAgeIfKnown: Duration? {
+        guard case .since(let commitTime) = ledger.lock.withLock({ knownOldest }) else { return nil }
+        return age(commitTime)
+    }
+
+    private enum KnownOldest {
+        /// There is none, or none that can be looked for now.
+        case none
+        case since(UInt64)
+        case unknown(EventSequence)
+    }
+
+    /// Under the ledger's lock.
+    private var knownOldest: KnownOldest {
+        guard let oldest = ledger.state.oldestHeld, !ledger.closing else { return .none }
+        if let known = ledger.oldest, known.sequences.contains(oldest) { return .since(known.commitTime) }
+        if let failed = ledger.oldestNotFound, failed.sequence == oldest, runtime.monotonicClock() < failed.until {
+            return .none
+        }
+        return .unknown(oldest)
     }
 
     /// A clock that was set back must not give a negative age.

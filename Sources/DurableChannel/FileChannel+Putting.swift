@@ -60,6 +60,11 @@ extension FileChannel {
             room.segmentBudgetBytes - room.freeBytes - min(room.liveBytes, room.segmentBudgetBytes - room.freeBytes)
                 <= room.segmentBudgetBytes / 2
         else { return false }
+        // What is going already, the log may not list any more.
+        if retirement.awaitsRoom {
+            retirement.checkNow()
+            return true
+        }
         let before = log.segments.map(\.number)
         if !retirement.reclaim() {
             guard try dropOldestSegment() else { return false }

@@ -20,7 +20,8 @@ public import SegmentedLog
 /// one transaction belongs to one thread at a time. Blocking calls block on the disk and on room or events where they say so;
 /// each has an `async` twin that blocks no thread of Swift concurrency.
 ///
-/// Memory: the tail cache, one window of the reader, and what open takes hold. Nothing grows with the backlog.
+/// Memory: the tail cache, one window of the reader, and the frames in which the events of open takes stand (see
+/// ``beginTake(maxEvents:maxBytes:waitingUpTo:group:order:)-(_,_,_,_,_)``). Nothing grows with the backlog.
 public final class FileChannel: @unchecked Sendable {
     public let path: String
     public let configuration: ChannelConfiguration
@@ -45,6 +46,8 @@ public final class FileChannel: @unchecked Sendable {
     let store: FrameStore
 
     static let groupName = "default"
+    /// What the disk did not give is asked for again after so long.
+    static let retryNanoseconds: UInt64 = 5_000_000_000
 
     private init(
         _ log: Log, _ ledger: PointerLedger, _ runtime: any Runtime, _ configuration: ChannelConfiguration,
@@ -109,9 +112,7 @@ public final class FileChannel: @unchecked Sendable {
                 clientState: { ledger.checkpoint() },
                 restored: { (checkpoint) throws(LogError) in
                     try refuse(&failure) { () throws(ChannelError) in
-                        try ledger.lock.withLock { () throws(ChannelError) in
-                            try ledger.state.restore(checkpoint.bytes, from: checkpoint.through)
-                        }
+                        try ledger.restore(checkpoint)
                     }
                 },
                 replay: { (frame) throws(LogError) in
@@ -258,19 +259,38 @@ public final class FileChannel: @unchecked Sendable {
 
     /// Ends the channel cleanly: commits under way are finished, open takes are rolled back, the lease is lowered to what was
     /// really handed out, and the log is closed with a checkpoint. Transactions that are still open throw `closed` from then
-    /// on, and so does everything else. Closing twice does nothing.
+    /// on, and so does everything else. A channel is closed once: whoever closes it again, or meanwhile, waits for that end, and
+    /// is told the same.
     ///
-    /// Blocks until what is under way is done. The channel is closed when this returns or throws; an error says only that the
-    /// next opening will have more to do.
+    /// Blocks until what is under way is done. The channel is closed when this returns or throws, its files and its lock
+    /// included; an error says only that the next opening will have more to do.
     public func close() throws(ChannelError) {
-        let waiters = ledger.lock.withLock { () -> [Waiter]? in
-            if ledger.closing { return nil }
+        let cell = WaitCell()
+        let (waiters, isFirst) = ledger.lock.withLock { () -> ([Waiter], Bool) in
+            if ledger.closing {
+                if ledger.end == nil { ledger.endWaiting.append(cell) } else { cell.signal(1) }
+                return ([], false)
+            }
             ledger.closing = true
             defer { (ledger.takersWaiting, ledger.puttersWaiting) = ([], []) }
-            return ledger.takersWaiting + ledger.puttersWaiting
+            return (ledger.takersWaiting + ledger.puttersWaiting, true)
         }
-        guard let waiters else { return }
-        for waiter in waiters { waiter.wake() }
+        if isFirst {
+            for waiter in waiters { waiter.wake() }
+            let end = Result { () throws(ChannelError) in try endOnce() }
+            let waiting = ledger.lock.withLock { () -> [WaitCell] in
+                ledger.end = end
+                defer { ledger.endWaiting = [] }
+                return ledger.endWaiting
+            }
+            for cell in waiting { runtime.signal(cell, value: 1) }
+        } else {
+            _ = runtime.wait(for: cell)
+        }
+        try ledger.lock.withLock { ledger.end }?.get()
+    }
+
+    private func endOnce() throws(ChannelError) {
         // Who is finding events has its turn first.
         taking.take(runtime)
         store.forget()

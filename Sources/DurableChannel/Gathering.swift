@@ -73,7 +73,7 @@ struct Gathering {
     private func retryUnreadable() {
         let now = channel.runtime.monotonicClock()
         guard !ledger.state.group.unreadable.isEmpty, now >= ledger.unreadableRetryAt else { return }
-        ledger.unreadableRetryAt = now + 5_000_000_000
+        ledger.unreadableRetryAt = now + FileChannel.retryNanoseconds
         ledger.state.group.retryUnreadable()
     }
 
@@ -99,7 +99,7 @@ struct Gathering {
                 let held = rest.clamped(to: range.firstSequence..<range.endSequence)
                 ledger.lock.withLock {
                     ledger.state.group.hold(held)
-                    ledger.unreadableRetryAt = channel.runtime.monotonicClock() + 5_000_000_000
+                    ledger.unreadableRetryAt = channel.runtime.monotonicClock() + FileChannel.retryNanoseconds
                 }
                 position = held.end
             case .nothing:

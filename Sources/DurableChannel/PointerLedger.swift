@@ -29,11 +29,16 @@ final class PointerLedger: @unchecked Sendable {
     /// The same, for those who do not hold the lock.
     private let closed = Atomic(false)
     var isClosed: Bool { closed.load(ordering: .acquiring) }
+    /// How closing went, when it is done; and who waits for that.
+    var end: Result<Void, ChannelError>?
+    var endWaiting: [WaitCell] = []
     private var lastTransactionID: UInt64 = 0
     /// When what the disk did not give is asked for again.
     var unreadableRetryAt: UInt64 = 0
     /// The frame of the oldest held event, for its age.
     var oldest: (sequences: SequenceRange, commitTime: UInt64)?
+    /// An oldest held event whose frame was looked for and not found, and when to look again.
+    var oldestNotFound: (sequence: EventSequence, until: UInt64)?
     /// What the losses that the opening found decided.
     var lostAtOpening = SequenceSet()
     /// The last damage that a take came to in this life, recorded as a loss.
@@ -42,6 +47,8 @@ final class PointerLedger: @unchecked Sendable {
     var damageMet: ChannelError?
     /// While the log is opened its position is that of the last frame that was replayed.
     weak var log: Log?
+    /// The last state that a snapshot had room for.
+    private var lastCheckpoint = ClientCheckpoint(through: .nothing, bytes: [])
 
     init(_ state: ChannelState, cacheBytes: Int) {
         self.state = state
@@ -49,19 +56,28 @@ final class PointerLedger: @unchecked Sendable {
     }
 
     /// For the log: the state, and what it covers.
+    ///
+    /// The limits of everything in it are checked before it gets in, but for one thing: damage, forged records, and places that
+    /// the disk does not give leave ranges between them, as many as there are. With more than a snapshot holds the last state
+    /// that fitted is given again: replay begins where that one ends. Takes close the gaps, and then it fits again.
     func checkpoint() -> ClientCheckpoint {
         lock.withLock {
             // With no commit under way all that is durable was told to the state; the answer must be asked for under the lock,
             // for a commit that begins later stands behind it.
             let through = state.covered(log?.durableThrough ?? state.durable)
-            return ClientCheckpoint(through: through, bytes: Self.encode(state.snapshot))
+            let snapshot = state.snapshot
+            if snapshot.encodedBytes <= log?.clientStateLimitBytes ?? .max, let bytes = try? snapshot.encode() {
+                lastCheckpoint = ClientCheckpoint(through: through, bytes: bytes)
+            }
+            return lastCheckpoint
         }
     }
 
-    private static func encode(_ state: ClientState) -> [UInt8] {
-        do throws(FormatError) { return try state.encode() } catch {
-            // The limits of everything in it are checked before it gets in.
-            preconditionFailure("the channel's state cannot be encoded: \(error)")
+    /// From a snapshot, at the beginning of replay.
+    func restore(_ checkpoint: ClientCheckpoint) throws(ChannelError) {
+        try lock.withLock { () throws(ChannelError) in
+            try state.restore(checkpoint.bytes, from: checkpoint.through)
+            lastCheckpoint = checkpoint
         }
     }
 }

@@ -40,35 +40,36 @@ final class PutDraft: @unchecked Sendable {
         while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
             // Nobody waits, and nothing is given up, for an event that can never be taken.
             try check(headers, extensions, body.byteCount)
+            // What is about to go anyway comes first.
             if shortage == .bytes, wait.isFirst, channel.retirement.reclaim() { continue }
-            switch try noRoom(&wait, needed, shortage) {
+            if dropsForRoom(shortage), try channel.dropForRoom() { continue }
+            switch try noRoom(wait, needed) {
             case .dropped: return .dropped
             case .wait(let nanoseconds): wait.block(nanoseconds)
-            case .again: continue
             }
         }
         return try encode(headers, extensions, body)
     }
 
+    /// As the blocking one, step by step. What waits for room waits without a thread: threads of the pool are for what makes
+    /// room.
     func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
         let needed = try frameBytes(event.headers, event.extensions, event.body.count)
         var wait = RoomWait(channel)
         while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
             try check(event.headers, event.extensions, event.body.count)
-            if channel.configuration.whenFull == .dropOldest {
+            if shortage == .bytes, wait.isFirst, await channel.retirement.reclaim() { continue }
+            if dropsForRoom(shortage) {
                 // It writes.
-                let (draft, body) = (self, event)
-                return try await channel.pool.run { () throws(ChannelError) in
-                    try draft.append(headers: body.headers, extensions: body.extensions, body: body.body.rawSpan)
-                }
+                let channel = channel
+                if try await channel.pool.run({ () throws(ChannelError) in try channel.dropForRoom() }) { continue }
             }
-            switch try noRoom(&wait, needed, shortage) {
+            switch try noRoom(wait, needed) {
             case .dropped: return .dropped
             case .wait(let nanoseconds):
                 // As when the time is over.
                 if Task.isCancelled { throw channel.fullError(needed) }
                 await wait.suspend(nanoseconds)
-            case .again: continue
             }
         }
         return try encode(event.headers, event.extensions, event.body.rawSpan)
@@ -129,11 +130,14 @@ final class PutDraft: @unchecked Sendable {
 
     // MARK: Room
 
-    private enum NoRoom { case dropped, wait(UInt64), again }
+    private enum NoRoom { case dropped, wait(UInt64) }
 
-    private func noRoom(
-        _ wait: inout RoomWait, _ bytes: Int, _ shortage: RoomClaim.Shortage
-    ) throws(ChannelError) -> NoRoom {
+    /// Where events are short, all that may be dropped counts as room already.
+    private func dropsForRoom(_ shortage: RoomClaim.Shortage) -> Bool {
+        shortage == .bytes && channel.configuration.whenFull == .dropOldest && channel.log.readOnlyError == nil
+    }
+
+    private func noRoom(_ wait: RoomWait, _ bytes: Int) throws(ChannelError) -> NoRoom {
         // What is taken already, and not given back yet, comes first.
         channel.retirement.check()
         if let error = channel.log.readOnlyError { throw ChannelError(error) }
@@ -143,12 +147,8 @@ final class PutDraft: @unchecked Sendable {
             droppedEvents += 1
             ledger.lock.withLock { ledger.counters.droppedNewest += 1 }
             return .dropped
-        case .dropOldest:
-            // Where events are short, all that may be dropped counts as room already.
-            if shortage == .bytes, try channel.dropForRoom() { return .again }
-            if let left = wait.remaining(of: .seconds(1)) { return .wait(left) }
-        case .block(let timeout):
-            if let left = wait.remaining(of: timeout) { return .wait(left) }
+        case .dropOldest: if let left = wait.remaining(of: .seconds(1)) { return .wait(left) }
+        case .block(let timeout): if let left = wait.remaining(of: timeout) { return .wait(left) }
         }
         ledger.lock.withLock { ledger.counters.refusedAppends += 1 }
         throw channel.fullError(bytes)

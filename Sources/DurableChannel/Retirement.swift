@@ -12,8 +12,10 @@ final class Retirement: @unchecked Sendable {
     // Guarded by `lock`.
     private var isRunning = false
     private var isAskedAgain = false
+    /// The round that is running lets segments go; the log may not list them any more, and their room is not back yet.
+    private var isLettingGo = false
     private var isStopped = false
-    private var waiting: [WaitCell] = []
+    private var waiting: [Waiter] = []
     /// The end of the oldest segment with events: when everything below it is decided, there is something to do.
     private var oldestEnd = EventSequence(1)
     /// What was decided at the last round; out of order too, so when as much more is decided as the smallest segment holds,
@@ -48,24 +50,41 @@ final class Retirement: @unchecked Sendable {
         if isUseful { check() }
     }
 
-    /// Lets go what may go before somebody is told that there is no room; false when there is nothing. Blocks as
-    /// ``checkNow()`` does.
+    /// Lets go what may go, and waits for what is going, before somebody is told that there is no room; false when there is
+    /// nothing. Blocks as ``checkNow()`` does.
     func reclaim() -> Bool {
-        guard !candidates().isEmpty else { return false }
+        guard awaitsRoom || !candidates().isEmpty else { return false }
         checkNow()
+        return true
+    }
+
+    /// Segments are on their way out: when the round is done there is more room.
+    var awaitsRoom: Bool { lock.withLock { isLettingGo } }
+
+    /// As the blocking ``reclaim()-(_)``, without a thread.
+    func reclaim() async -> Bool {
+        guard awaitsRoom || !candidates().isEmpty else { return false }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            checkAndTell(Waiter { continuation.resume() })
+        }
         return true
     }
 
     /// As ``check()``; returns when the round is done. Not from background work.
     func checkNow() {
         let cell = WaitCell()
+        checkAndTell(Waiter { [runtime] in runtime.signal(cell, value: 1) })
+        _ = runtime.wait(for: cell)
+    }
+
+    /// Asks for a round. Wakes the waiter once: when one has ended, or at once when there are none any more.
+    private func checkAndTell(_ waiter: Waiter) {
         let waits = lock.withLock { () -> Bool in
-            if !isStopped { waiting.append(cell) }
+            if !isStopped { waiting.append(waiter) }
             return !isStopped
         }
-        guard waits else { return }
+        guard waits else { return waiter.wake() }
         check()
-        _ = runtime.wait(for: cell)
     }
 
     /// Looks at all segments and retires those that may go.
@@ -84,6 +103,7 @@ final class Retirement: @unchecked Sendable {
         }
         let chosen = candidates()
         guard !chosen.isEmpty else { return ended(nil, chosen) }
+        lock.withLock { isLettingGo = true }
         log.retire(chosen) { [self] error in ended(error, chosen) }
     }
 
@@ -116,7 +136,7 @@ final class Retirement: @unchecked Sendable {
         // A snapshot must cover a segment's end before it may go; with commits under way that may take a moment.
         let left = chosen.isEmpty ? [] : log.segments.map(\.number).filter { chosen.contains($0) }
         let (again, retries) = lock.withLock { () -> (Bool, Bool) in
-            isRunning = false
+            (isRunning, isLettingGo) = (false, false)
             defer { isAskedAgain = false }
             return (isAskedAgain && !isStopped, !left.isEmpty && !isStopped)
         }
@@ -131,11 +151,11 @@ final class Retirement: @unchecked Sendable {
 
     /// Whoever waited for the round goes on.
     private func release(wakesPutters: Bool = false) {
-        let cells = lock.withLock { () -> [WaitCell] in
+        let told = lock.withLock { () -> [Waiter] in
             defer { waiting = [] }
             return waiting
         }
-        for cell in cells { runtime.signal(cell, value: 1) }
+        for waiter in told { waiter.wake() }
         guard wakesPutters else { return }
         let waiters = ledger.lock.withLock { () -> [Waiter] in
             defer { ledger.puttersWaiting = [] }

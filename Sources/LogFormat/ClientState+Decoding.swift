@@ -44,11 +44,9 @@ extension ClientState.Group {
         try cursor.zeros(2, bytes)
         let rangeCount = Int(try cursor.integer(bytes, as: UInt32.self))
         let acknowledgedBelow = EventSequence(try cursor.integer(bytes))
-        guard acknowledgedBelow.rawValue != 0 else {
-            throw FormatError(.clientState, .outOfRange(.acknowledgedBelow), at: cursor.position - 8)
-        }
-        self.init(name: "", acknowledgedBelow: acknowledgedBelow)
-        leaseLimit = EventSequence(try cursor.integer(bytes))
+        let leaseLimit = EventSequence(try cursor.integer(bytes))
+        self.init(name: "", acknowledgedBelow: acknowledgedBelow, leaseLimit: leaseLimit)
+        try checkNumbers(at: start + 8)
         taken = try cursor.integer(bytes)
         droppedByOverflow = try cursor.integer(bytes)
         expired = try cursor.integer(bytes)

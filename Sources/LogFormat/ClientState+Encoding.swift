@@ -79,6 +79,9 @@ extension ClientState {
             guard entry.sequence.rawValue != 0, previous < (entry.groupIndex, entry.sequence) else {
                 throw FormatError(.clientState, .outOfOrder(.sequence), at: offset)
             }
+            guard entry.sequence.rawValue.isNumber else {
+                throw FormatError(.clientState, .outOfRange(.sequence), at: offset)
+            }
             previous = (entry.groupIndex, entry.sequence)
         }
     }
@@ -87,11 +90,19 @@ extension ClientState {
 extension ClientState.Group {
     fileprivate func check() throws(FormatError) {
         try FormatError.checkName(name, in: FormatConstants.nameBytes, .clientState)
-        guard acknowledgedBelow.rawValue != 0 else {
-            throw FormatError(.clientState, .outOfRange(.acknowledgedBelow), at: 0)
-        }
+        try checkNumbers(at: 0)
         try SequenceRange.check(
             acknowledged, in: 0...FormatConstants.maximumRangesInGroup, above: acknowledgedBelow, .clientState)
+    }
+
+    /// The two sequences that stand beside each other, the first at `offset`.
+    func checkNumbers(at offset: Int) throws(FormatError) {
+        guard acknowledgedBelow.rawValue.isNumber else {
+            throw FormatError(.clientState, .outOfRange(.acknowledgedBelow), at: offset)
+        }
+        guard leaseLimit.rawValue <= FormatConstants.maximumNumber else {
+            throw FormatError(.clientState, .outOfRange(.leaseLimit), at: offset + 8)
+        }
     }
 
     fileprivate func encode(into bytes: inout MutableRawSpan, _ cursor: inout WriteCursor) {

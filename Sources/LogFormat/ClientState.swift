@@ -23,11 +23,11 @@ public struct ClientState: Equatable, Sendable {
     public struct Group: Equatable, Sendable {
         /// 1 to 255 bytes of UTF-8.
         public var name: String
-        /// Every sequence below it is acknowledged. From 1.
+        /// Every sequence below it is acknowledged. From 1 to 2^62.
         public var acknowledgedBelow: EventSequence
         /// Up to 65536 acknowledged ranges above it, ascending, touching neither it nor each other.
         public var acknowledged: [SequenceRange]
-        /// Every sequence below it may have been handed out.
+        /// Every sequence below it may have been handed out. Up to 2^62.
         public var leaseLimit: EventSequence
         public var taken: UInt64
         public var droppedByOverflow: UInt64

@@ -12,7 +12,7 @@ public struct DeliveryCountRecord: Equatable, Sendable {
 
     /// 1 to 255 bytes of UTF-8.
     public var group: String
-    /// 1 to 4096, ascending by sequence.
+    /// 1 to 4096, ascending by sequence, up to 2^62.
     public var entries: [Entry]
 
     public init(group: String, entries: [Entry]) {
@@ -31,6 +31,9 @@ public struct DeliveryCountRecord: Equatable, Sendable {
         for entry in entries {
             guard entry.sequence > previous else {
                 throw FormatError(.deliveryCountRecord, .outOfOrder(.sequence), at: 0)
+            }
+            guard entry.sequence.rawValue.isNumber else {
+                throw FormatError(.deliveryCountRecord, .outOfRange(.sequence), at: 0)
             }
             previous = entry.sequence
         }
@@ -68,6 +71,9 @@ public struct DeliveryCountRecord: Equatable, Sendable {
             let sequence = EventSequence(try cursor.integer(bytes))
             guard sequence > entries.last?.sequence ?? EventSequence(0) else {
                 throw FormatError(.deliveryCountRecord, .outOfOrder(.sequence), at: cursor.position - 8)
+            }
+            guard sequence.rawValue.isNumber else {
+                throw FormatError(.deliveryCountRecord, .outOfRange(.sequence), at: cursor.position - 8)
             }
             entries.append(Entry(sequence: sequence, count: try cursor.integer(bytes)))
         }

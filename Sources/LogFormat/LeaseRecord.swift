@@ -2,7 +2,7 @@
 public struct LeaseRecord: Equatable, Sendable {
     /// 1 to 255 bytes of UTF-8.
     public var group: String
-    /// From 1.
+    /// From 1 to 2^62.
     public var limit: EventSequence
 
     public init(group: String, limit: EventSequence) {
@@ -13,7 +13,7 @@ public struct LeaseRecord: Equatable, Sendable {
     /// The raw payload, a multiple of 8 bytes. Throws when a field is out of its range.
     public func encode() throws(FormatError) -> [UInt8] {
         try FormatError.checkName(group, in: FormatConstants.nameBytes, .leaseRecord)
-        guard limit.rawValue != 0 else { throw .outOfRange(.leaseRecord, LeaseLayout.limit, at: 0) }
+        guard limit.rawValue.isNumber else { throw .outOfRange(.leaseRecord, LeaseLayout.limit, at: 0) }
         let nameBytes = group.utf8.count
         return .filled(FormatConstants.aligned(LeaseLayout.byteCount + nameBytes)) { bytes in
             bytes.store(limit.rawValue, LeaseLayout.limit, at: 0)
@@ -28,7 +28,7 @@ public struct LeaseRecord: Equatable, Sendable {
         var cursor = ReadCursor(.leaseRecord, bytes)
         let base = try cursor.skip(LeaseLayout.byteCount)
         limit = EventSequence(bytes.load(LeaseLayout.limit, at: base))
-        guard limit.rawValue != 0 else { throw .outOfRange(.leaseRecord, LeaseLayout.limit, at: base) }
+        guard limit.rawValue.isNumber else { throw .outOfRange(.leaseRecord, LeaseLayout.limit, at: base) }
         let nameBytes = try cursor.nameBytes(
             bytes.load(LeaseLayout.groupNameBytes, at: base), in: FormatConstants.nameBytes,
             at: LeaseLayout.groupNameBytes.offset)

@@ -1,4 +1,4 @@
-/// A run of sequences, the end not in it. Never empty, never from 0.
+/// A run of sequences, the end not in it. Never empty, never from 0, never beyond ``FormatConstants/maximumNumber``.
 public struct SequenceRange: Hashable, Sendable {
     public var first: EventSequence
     /// The sequence behind the last.
@@ -15,7 +15,7 @@ public struct SequenceRange: Hashable, Sendable {
 
     public func contains(_ sequence: EventSequence) -> Bool { first <= sequence && sequence < end }
 
-    /// The 16 bytes. Throws when the range is empty or begins at 0.
+    /// The 16 bytes. Throws when the range is empty, begins at 0, or ends beyond 2^62.
     public func encode() throws(FormatError) -> [UInt8] {
         try check(.sequenceRange, at: 0)
         return .filled(RangeLayout.byteCount) { bytes in
@@ -32,7 +32,7 @@ public struct SequenceRange: Hashable, Sendable {
     }
 
     fileprivate func check(_ structure: FormatError.Structure, at offset: Int) throws(FormatError) {
-        guard first.rawValue != 0, first < end else {
+        guard first.rawValue != 0, first < end, end.rawValue.isNumber else {
             throw FormatError(structure, .outOfRange(.range), at: offset)
         }
     }

@@ -114,6 +114,44 @@ import TestSupport
         }
     }
 
+    /// Segments whose events are all taken are about to go: whoever is short of room waits for that, before an event is refused.
+    @Test(arguments: [OverflowPolicy.reject, .dropNewest])
+    func bothTwinsOfAppendWaitForTheRoomThatIsAboutToBeThere(_ policy: OverflowPolicy) async throws {
+        // At once, or when the log does not list them any more and their room is not back yet.
+        for (isAsync, later) in [(false, 0), (true, 0), (false, 150), (true, 150)] {
+            let inner = RealDirectory()
+            let system = CountingFileSystem(LinuxFileSystem())
+            let channel = try await FileChannel.open(
+                at: inner.path + "/c", configuration: World.mebibyte { $0.whenFull = policy }, fileSystem: system)
+            var tag = 0
+            while tag < 100 {
+                var outcome = AppendOutcome.dropped
+                let code = await asyncFailure {
+                    outcome = try await putAsync(channel, [tag], bytes: 20_000).outcomes[0]
+                }
+                guard code == nil, outcome == .accepted else { break }
+                tag += 1
+            }
+            #expect(tag > 10 && tag < 60)
+            // The round that lets them go takes a while.
+            system.counts.directorySyncMicroseconds.store(300_000, ordering: .relaxed)
+            #expect(try await takeAsync(channel).count == tag)
+            try await Task.sleep(for: .milliseconds(later))
+            var put = try channel.beginPut()
+            let outcome: AppendOutcome
+            if isAsync {
+                outcome = try await put.append(Event(body: body(tag, 20_000)))
+            } else {
+                outcome = try put.append(body: body(tag, 20_000))
+            }
+            #expect(outcome == .accepted, "isAsync \(isAsync), \(later) ms later")
+            _ = try await put.commit()
+            #expect(try await takeAsync(channel).tags == [tag])
+            system.counts.directorySyncMicroseconds.store(0, ordering: .relaxed)
+            try await channel.close()
+        }
+    }
+
     // MARK: Waiting
 
     @Test func anAsyncTakeWaitsForItsFirstEventAndForNoLongerThanItWasTold() async throws {
@@ -203,6 +241,32 @@ import TestSupport
         for putter in putters { sequences.insert(try await putter.value.sequences.lowerBound) }
         try #require(sequences == Set(1...UInt64(count)))
         try #require(channel.metrics.heldEvents == 0 && channel.isBalanced)
+        try await channel.close()
+    }
+
+    /// With `dropOldest`, when all is handed out: whoever waits for room has no thread of those that a take's commit needs, which
+    /// is what makes room.
+    @Test func manyAppendsThatWaitUnderDropOldestLeaveThePoolToTheCommitThatMakesRoom() async {
+        await #expect(processExitsWith: .success) { try await AsyncTests().appendsUnderDropOldest() }
+    }
+
+    private func appendsUnderDropOldest() async throws {
+        let channel = try await open {
+            $0.capacityEvents = 20
+            $0.whenFull = .dropOldest
+        }
+        _ = try await putAsync(channel, Array(0..<20))
+        let held = try await channel.beginTake(maxEvents: 20)
+        try #require(held.events.count == 20)
+        let putters = (0..<300).map { tag in Task { await asyncFailure { _ = try await putAsync(channel, [tag]) } } }
+        try await Task.sleep(for: .milliseconds(200))
+        try #require(channel.metrics.putEvents == 20 && channel.metrics.refusedAppends == 0)
+        try await held.commit()
+        // None of them has waited for its second yet.
+        let refused = channel.metrics.refusedAppends
+        try #require(refused == 0, "\(refused) appends were refused before the commit of the take was done")
+        for putter in putters { try #require(await putter.value == nil) }
+        try #require(channel.metrics.putEvents == 320 && channel.metrics.heldEvents == 20 && channel.isBalanced)
         try await channel.close()
     }
 

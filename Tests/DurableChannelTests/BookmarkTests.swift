@@ -162,4 +162,18 @@ import Testing
     }
 
     private final class Places: @unchecked Sendable { var values: [LSN: UInt8] = [:] }
+
+    /// The room in events and bytes that its appends had claimed.
+    @Test func aPutThatIsRefusedForItsBookmarksGivesItsRoomBack() throws {
+        let channel = try World().open(World.roomy { $0.capacityEvents = 4 })
+        let long = String(repeating: "v", count: 8000)
+        for _ in 0..<20 {
+            let put = try OpenPut(channel)
+            for tag in 0..<4 { try put.append(body(tag, 40_000)) }
+            try put.setBookmark("b", long)
+            #expect(failure { try put.commit() }?.code == .invalidBookmark)
+        }
+        try channel.put(tags: 0..<4, bytes: 40_000)
+        #expect(try channel.take().tags == [0, 1, 2, 3] && channel.bookmark("b") == nil)
+    }
 }

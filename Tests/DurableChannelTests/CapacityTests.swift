@@ -178,6 +178,38 @@ import TestSupport
         #expect(try channel.drain() == [1, 3])
     }
 
+    /// What an open transaction has claimed, it keeps: a thread that has two of them open can wait for itself. The time that it
+    /// was given is what ends it, and both go on.
+    @Test(arguments: [true, false]) func aThreadThatWaitsForTheRoomOfItsOwnOtherPutIsToldSoWhenTheTimeIsOver(
+        _ inEvents: Bool
+    ) throws {
+        let world = World()
+        let channel = try world.open(
+            World.mebibyte {
+                if inEvents { $0.capacityEvents = 4 }
+                $0.whenFull = .block(.milliseconds(300))
+            })
+        let bytes = inEvents ? 40 : 30_000
+        let puts = try (0..<2).map { _ in try OpenPut(channel) }
+        var appended = [0, 0]
+        let started = world.runtime.monotonicClock()
+        var refused: Int?
+        while refused == nil, appended[0] < 100 {
+            for index in 0..<2 where refused == nil {
+                let error = failure { try puts[index].append(body(appended[index], bytes)) }
+                if error == nil { appended[index] += 1 } else { refused = index }
+                #expect(error == nil || error?.code == .full || error?.code == .transactionTooLarge)
+            }
+        }
+        if inEvents { #expect(appended == [2, 2]) }
+        let waited = world.runtime.monotonicClock() - started
+        if inEvents { #expect((300_000_000..<500_000_000).contains(waited), "\(waited)") }
+        // The other one gives its room up, and nobody has to wait.
+        puts[1].rollback()
+        if inEvents { try puts[0].append(body(appended[0], bytes)) }
+        #expect(try puts[0].commit().sequences.count == appended[0] + (inEvents ? 1 : 0))
+    }
+
     @Test(arguments: [true, false]) func aBlockedPutGoesOnByItselfWhenATakeCommits(_ inEvents: Bool) throws {
         let world = World()
         world.runtime.permitsWaitingWork = true
@@ -340,6 +372,30 @@ import TestSupport
         #expect(channel.isBalanced)
     }
 
+    /// What another commit is dropping counts as gone already.
+    @Test(arguments: 1...10) func dropOldestSideBySideDropsNoMoreThanIsTooMany(_ seed: Int) throws {
+        let world = World(seed: UInt64(seed))
+        let (channel, clients) = try world.openForClients(
+            World.roomy {
+                $0.capacityEvents = 40
+                $0.whenFull = .dropOldest
+            }, seed: UInt64(seed))
+        try channel.put(tags: 0..<40)
+        let problems = Problems()
+        clients.run(
+            (0..<6).map { client in
+                {
+                    for round in 0..<5 {
+                        if let error = failure({ try channel.put(tags: 0..<(1 + (client + round) % 4)) }) {
+                            problems.add("\(error)")
+                        }
+                    }
+                }
+            })
+        #expect(problems.all.isEmpty)
+        #expect(channel.metrics.heldEvents == 40 && channel.isBalanced)
+    }
+
     @Test func dropOldestWhenAllIsHandedOutIsFullRatherThanMoreThanTheCapacity() throws {
         let channel = try World().open(Self.droppingInEvents)
         try channel.put(tags: 0..<4)
@@ -349,6 +405,64 @@ import TestSupport
         try held.commit()
         try channel.put(tags: [4])
         #expect(try channel.take().tags == [4])
+    }
+
+    /// Room was there when the events were appended, and nobody had the old ones yet; a commit is not refused for it.
+    @Test func dropOldestExceedsTheCapacityByWhatWasHandedOutSinceAndNoMoreAndTheNextPutMakesGood() throws {
+        for ends in ["rolled back", "committed"] {
+            let channel = try World().open(Self.droppingInEvents)
+            try channel.put(tags: 0..<4)
+            let put = try OpenPut(channel)
+            for tag in 4..<8 { try put.append(body(tag)) }
+            let held = try OpenTake(channel, 3)
+            try put.commit()
+            // Of the four that were to go one could: 3.
+            #expect(channel.metrics.droppedEvents == 1)
+            #expect(channel.metrics.heldEvents == 4 + 3, "the capacity and what is in flight")
+            // Those in flight count against new events; what was just put counts as old.
+            let next = try OpenPut(channel)
+            try next.append(body(8))
+            #expect(failure { try next.append(body(9)) }?.code == .full)
+            try next.commit()
+            #expect(channel.metrics.heldEvents == 4 && channel.metrics.droppedEvents == 5)
+            if ends == "committed" { try held.commit() } else { held.rollback() }
+            #expect(try channel.take().tags == (ends == "committed" ? [8] : [0, 1, 2, 8]))
+            #expect(channel.isBalanced)
+        }
+    }
+
+    /// Whoever hands out and puts side by side: never more above the capacity than was in flight when the last put was committed.
+    @Test(arguments: 1...10) func dropOldestNeverExceedsTheCapacityByMoreThanWhatIsInFlight(_ seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let capacity: UInt64 = 20
+        let channel = try World(seed: UInt64(seed)).open(
+            World.roomy {
+                $0.capacityEvents = capacity
+                $0.whenFull = .dropOldest
+            })
+        var puts: [OpenPut] = []
+        var takes: [OpenTake] = []
+        var allowed: UInt64 = 0
+        for step in 0..<600 {
+            switch random.next() % 8 {
+            case 0: if puts.count < 4 { puts.append(try OpenPut(channel)) }
+            case 1...3:
+                guard let put = puts.randomElement(using: &random) else { continue }
+                let code = failure { try put.append(body(step)) }?.code
+                #expect(code == nil || code == .full || code == .transactionTooLarge)
+            case 4:
+                guard !puts.isEmpty else { continue }
+                allowed = channel.metrics.inFlightEvents
+                try puts.remove(at: Int(random.next() % UInt64(puts.count))).commit()
+            case 5...6: if takes.count < 4 { takes.append(try OpenTake(channel, Int(random.next() % 6) + 1)) }
+            default:
+                guard !takes.isEmpty else { continue }
+                let take = takes.remove(at: Int(random.next() % UInt64(takes.count)))
+                if random.next() % 2 == 0 { take.rollback() } else { try take.commit() }
+            }
+            #expect(channel.metrics.heldEvents <= capacity + allowed, "seed \(seed), step \(step)")
+        }
+        #expect(channel.isBalanced)
     }
 
     @Test func dropOldestInBytesGoesOnForEverAndKeepsTheNewest() throws {

@@ -44,6 +44,29 @@ import Testing
         #expect(try channel.take().tags == [0, 1, 2, 5, 6])
     }
 
+    /// Row 21. What was to go for a put that failed is there as it was, in its place.
+    @Test(arguments: [0, 2]) func afterAFailedWriteOfAPutThatDropsTheOldestNothingIsDropped(_ rolledBack: Int) throws {
+        let configuration = World.roomy {
+            $0.capacityEvents = 4
+            $0.whenFull = .dropOldest
+        }
+        let world = World()
+        let channel = try world.open(configuration)
+        try channel.put(tags: 0..<4)
+        // Some of them had been handed out before.
+        if rolledBack > 0 { try OpenTake(channel, rolledBack).rollback() }
+        world.settle()
+        world.disk.faults.add(Fault(.submit, errno: EIO))
+        #expect(failure { try channel.put(tags: 4..<7) }?.code == .outcomeUnknown)
+        let metrics = channel.metrics
+        #expect(metrics.droppedEvents == 0 && metrics.heldEvents == 4 && metrics.inFlightEvents == 0)
+        #expect(try channel.take(3).tags == [0, 1, 2])
+        try channel.put(tags: 7..<11)
+        #expect(channel.metrics.droppedEvents == 1)
+        #expect(try channel.take().tags == [7, 8, 9, 10])
+        #expect(channel.isBalanced)
+    }
+
     /// Row 21, 22. Killed, or the power cut, right after the error: whole or not there.
     @Test(arguments: 0..<4) func whatAnUnknownOutcomeLeftIsThereWholeOrNotAtAllAfterACrash(_ outcome: Int) throws {
         let world = World()
@@ -291,8 +314,12 @@ import Testing
         #expect(try channel.take(1000).count == 99)
         let disk = world.disk
         world.runtime.schedule(after: 12_000_000_000) { disk.faults.removeAll() }
+        let started = world.runtime.monotonicClock()
         let take = try channel.beginTake(waitingUpTo: .seconds(60))
         #expect(take.events.map(\.tag) == [30])
+        // Asked for every five seconds.
+        let waited = world.runtime.monotonicClock() - started
+        #expect((12_000_000_000..<18_000_000_000).contains(waited), "\(waited)")
         try take.commit()
         #expect(channel.metrics.heldEvents == 0)
     }
@@ -475,11 +502,12 @@ import Testing
     }
 
     /// Row 28: closing while slow commits are under way ends when they do, and what it turned away was not put.
-    @Test(arguments: 1...10) func closingWaitsForSlowCommitsAndNoLonger(_ seed: Int) throws {
+    @Test(arguments: 1...150) func closingWaitsForSlowCommitsAndNoLonger(_ seed: Int) throws {
         let world = World()
         let (channel, clients) = try world.openForClients(seed: UInt64(seed))
         world.disk.faults.add(Fault(.submit, errno: 0, count: 4, delay: 30_000_000_000))
         let outcomes = Outcomes()
+        let atClose = Problems()
         var bodies: [@Sendable () -> Void] = (0..<5).map { tag in
             { outcomes.put(tag, failure { try channel.put(tags: [tag], bytes: 3000) }) }
         }
@@ -488,9 +516,11 @@ import Testing
             let started = clients.monotonicClock()
             #expect(failure { try channel.close() } == nil)
             #expect(clients.monotonicClock() - started < 300_000_000_000)
+            atClose.add("\(channel.metrics.putEvents)")
         }
         clients.run(bodies)
         let committed = outcomes.puts.filter { $0.value == nil }.keys.sorted()
+        #expect(atClose.all == ["\(committed.count)"], "what the channel knows when it is closed is all of it")
         #expect(outcomes.puts.values.allSatisfy { $0 == nil || $0 == .closed })
         #expect(try world.next().open(World.roomy()).take().tags.sorted() == committed)
     }

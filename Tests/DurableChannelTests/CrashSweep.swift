@@ -26,6 +26,12 @@ final class CrashSweep {
 
     var count: Int { states.count }
 
+    /// Channels of processes that are over, and that are in memory all the same: a sweep must not grow with its openings.
+    var leftInMemory: Int { opened.count { $0.channel != nil } }
+    private var opened: [Opened] = []
+
+    private struct Opened { weak var channel: FileChannel? }
+
     init(_ configuration: ChannelConfiguration) { self.configuration = configuration }
 
     func sweep(_ recorder: CrashRecorder) {
@@ -118,6 +124,7 @@ final class CrashSweep {
     private func reopen(_ disk: SimulatedDisk, _ model: CrashModel, _ story: String) -> Reopened? {
         openings += 1
         let world = World(disk, seed: 77)
+        world.isLastOnItsDisk = true
         do {
             let channel = try open(world)
             let take = try channel.beginTake(maxEvents: 100_000, maxBytes: .max)
@@ -142,9 +149,11 @@ final class CrashSweep {
     }
 
     private func open(_ world: World) throws(ChannelError) -> FileChannel {
-        try FileChannel.open(
+        let channel = try FileChannel.open(
             at: World.path, configuration: configuration, fileSystem: world.system,
             runtime: SweepRuntime(seed: 77, world.runtime))
+        opened.append(Opened(channel: channel))
+        return channel
     }
 
     private func find(_ events: TakenEvents, _ model: CrashModel, _ story: String) throws(ChannelError) -> [CrashModel
@@ -214,9 +223,8 @@ final class CrashSweep {
         }
         guard channel.isBalanced, channel.metrics.heldEvents == 0 else { return "\(channel.metrics)" }
         try channel.close()
-        // Work that nobody runs any more would keep the whole world in memory.
-        let lastWorld = World(reopened.world.disk.crashed(keeping: .nothing), seed: 78)
-        defer { lastWorld.runtime.dropAllWork() }
+        let lastWorld = reopened.world.afterPowerCut(seed: 78)
+        lastWorld.isLastOnItsDisk = true
         let after = try open(lastWorld)
         guard try after.take().isEmpty, after.metrics.putEvents == last - 1, after.isBalanced else {
             return "after a clean end \(after.metrics)"

@@ -38,6 +38,7 @@ import Testing
             sweep.sweep(recorder)
         }
         #expect(sweep.failures.isEmpty, "\(sweep.failures.first ?? "")")
+        #expect(sweep.leftInMemory == 0, "channels of \(sweep.openings) openings")
         print(
             "\(name): \(sweep.moments) moments, \(sweep.count) distinct states, \(sweep.partial) partly lost, "
                 + "\(sweep.openings) openings, up to \(most) groups in flight")

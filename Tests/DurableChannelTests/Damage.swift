@@ -99,10 +99,12 @@ extension LossRecord {
 extension World {
     /// Opens the log below the channel, lets `body` append to it what the channel would not, and closes it. The channel's own
     /// part of the snapshots stays as it was.
-    func forge(_ body: (Log) throws -> Void) throws {
-        var settings = LogConfiguration(capacityBytes: 512 << 10)
-        settings.segmentBytes = 24 << 10
-        settings.snapshotLimitBytes = 4096
+    func forge(
+        capacityBytes: UInt64 = 512 << 10, segmentBytes: UInt32 = 24 << 10, _ body: (Log) throws -> Void
+    ) throws {
+        var settings = LogConfiguration(capacityBytes: capacityBytes)
+        settings.segmentBytes = segmentBytes
+        if capacityBytes < 1 << 20 { settings.snapshotLimitBytes = 4096 }
         let forger = SimulatedRuntime(seed: 99)
         let pointers = Pointers()
         let log = try Log.open(

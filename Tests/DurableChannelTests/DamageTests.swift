@@ -1,8 +1,10 @@
-@testable import DurableChannel
+import Glibc
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
 import Testing
+
+@testable import DurableChannel
 
 /// Rows 11 to 19 as takers meet them: damage costs the frames that it touches, is recorded before anything behind it is handed
 /// out, and is counted.
@@ -305,5 +307,50 @@ import Testing
         default: #expect(!events.numbers.contains(1) && after.bookmark("b") == [1])
         }
         #expect(after.isBalanced && after.metrics.heldEvents == 0)
+    }
+
+    // MARK: Metrics
+
+    /// The age of the oldest event needs a look into the log. One that fails is not repeated at each call.
+    @Test(arguments: ["damaged", "unreadable"])
+    func metricsLookOnceForTheAgeOfAnOldestEventThatCannotBeRead(_ what: String) throws {
+        let world = World()
+        let channel = try world.open(World.small { $0.tailCacheBytes = 0 })
+        for tag in 0..<3 { try channel.put(tags: [tag]) }
+        world.settle()
+        let frame = try world.frame(holding: 1)
+        if what == "damaged" {
+            try world.damage(1)
+        } else {
+            world.disk.faults.add(
+                Fault(
+                    .read, errno: EIO, on: .name(World.segment(frame.segment)),
+                    range: UInt64(frame.offset)..<UInt64(frame.end), count: Fault.forever))
+        }
+        world.disk.options.countsReads = true
+        /// The ages that so many calls give, and how often they read.
+        func look(_ calls: Int = 1) -> (ages: [Duration?], reads: Int) {
+            let before = world.disk.operationCount
+            let ages = (0..<calls).map { _ in channel.metrics.oldestAge }
+            return (ages, world.disk.operationCount - before)
+        }
+        var found = look()
+        #expect(found.ages == [nil] && found.reads > 0)
+        found = look(5)
+        #expect(found.ages.allSatisfy { $0 == nil } && found.reads == 0)
+        // After a while it is tried again; the disk may give it by then.
+        world.runtime.advance(by: 6_000_000_000)
+        found = look()
+        #expect(found.ages == [nil] && found.reads > 0)
+        // What is oldest next is looked for at once. (An unreadable one stays the oldest.)
+        if what == "damaged" {
+            #expect(try channel.take(1).tags == [1])
+        } else {
+            world.disk.faults.removeAll()
+            world.runtime.advance(by: 6_000_000_000)
+        }
+        #expect(look().ages != [nil])
+        found = look(5)
+        #expect(found.ages.allSatisfy { $0 != nil } && found.reads == 0)
     }
 }

@@ -1,7 +1,8 @@
-import DurableChannel
 import SimulatedFileIO
 import Testing
 import TestSupport
+
+@testable import DurableChannel
 
 /// Sizes and numbers at their edges: each beyond it has its typed error, and the transaction can be used after it.
 @Suite struct EventLimitTests {
@@ -253,6 +254,49 @@ import TestSupport
         #expect(channel.metrics.heldEvents == 0)
     }
 
+    /// A take holds the frames that its events stand in, whole. Between the first and the last of a run of sequences each frame is
+    /// taken whole, so beside `maxBytes` it is two frames for each run, and a run more than one needs a rolled-back take.
+    @Test(arguments: 1...8) func aTakeHoldsItsBytesAndTwoFramesForEachRunOfItsEvents(_ seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let channel = try World(seed: UInt64(seed)).open(
+            ChannelConfiguration(capacityBytes: 16 << 20))
+        var largestFrame = 0
+        var largestEvent = 0
+        for tag in 0..<60 {
+            var put = try channel.beginPut()
+            for _ in 0...Int(random.next() % 20) {
+                let bytes = [10, 100, 5000, 20_000].randomElement(using: &random)!
+                try put.append(body: body(tag, bytes))
+                largestEvent = max(largestEvent, bytes + 8)
+            }
+            largestFrame = max(largestFrame, put.encodedBytes + 8)
+            try put.commit()
+        }
+        // Holes: every few events one that is rolled back later.
+        var held: [OpenTake] = []
+        if seed % 2 == 0 {
+            for _ in 0..<100 {
+                let take = try OpenTake(channel, 1 + Int(random.next() % 3))
+                if random.next() % 2 == 0 { try take.commit() } else { held.append(take) }
+            }
+            for take in held { take.rollback() }
+        }
+        var shortest = Int.max
+        while true {
+            let maxBytes = [0, 1000, 30_000, 300_000].randomElement(using: &random)!
+            let take = try channel.beginTake(maxEvents: 200, maxBytes: maxBytes)
+            guard !take.isEmpty else { break }
+            let numbers = take.events.map(\.sequence.rawValue)
+            let runs = 1 + zip(numbers, numbers.dropFirst()).count { $1 != $0 + 1 }
+            #expect(runs <= 64)
+            let bound = maxBytes + largestEvent + 2 * runs * largestFrame
+            #expect(take.events.heldBytes <= bound, "\(runs) runs")
+            shortest = min(shortest, take.events.reduce(0) { $0 + $1.bodyBytes })
+            try take.commit()
+        }
+        #expect(shortest < largestFrame)
+    }
+
     @Test func asManyAs1024TakesAreOpenAndOneMoreIsRefused() throws {
         let world = World()
         let configuration = ChannelConfiguration(capacityBytes: 128 << 20)
@@ -357,5 +401,14 @@ import TestSupport
 extension Event {
     fileprivate init(body: String, extensionsForTest extensions: [EventExtension]) {
         self.init(headers: [], extensions: extensions, body: Array(body.utf8))
+    }
+}
+
+extension TakenEvents {
+    /// Bytes of the frames that it keeps in memory, each once.
+    fileprivate var heldBytes: Int {
+        var frames: [ObjectIdentifier: Int] = [:]
+        for piece in pieces { frames[ObjectIdentifier(piece.frame)] = piece.frame.raw.count }
+        return frames.values.reduce(0, +)
     }
 }

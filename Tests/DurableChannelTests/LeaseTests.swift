@@ -122,6 +122,27 @@ import Testing
         }
     }
 
+    /// Within the lease no record is written. A sink discards repeats by number, so no number of what it has may be given again.
+    @Test(arguments: [DurabilityMode.interval, .none])
+    func inTheWeakerModesWhatIsHandedOutIsSyncedWithinTheLeaseToo(_ durability: DurabilityMode) throws {
+        let configuration = World.roomy {
+            $0.durability = durability
+            $0.syncInterval = .seconds(1000)
+            $0.leaseStep = 100
+        }
+        let world = World()
+        let channel = try world.open(configuration)
+        try channel.put(tags: 0..<2)
+        #expect(try channel.take().tags == [0, 1])
+        try channel.put(tags: 2..<5)
+        #expect(try world.afterPowerCut().open(configuration).metrics.putEvents == 2, "the mode is what it says")
+        let held = try OpenTake(channel, 2)
+        let after = try world.afterPowerCut().open(configuration)
+        #expect(after.metrics.putEvents >= 4)
+        let events = try after.take()
+        #expect(events.tags.starts(with: held.events.tags) && events.marks.prefix(2) == [true, true])
+    }
+
     @Test(arguments: [true, false]) func leasesAreTakenInStepsAndInABacklogTheyRideWithTheCommits(_ keepsUp: Bool)
         throws
     {

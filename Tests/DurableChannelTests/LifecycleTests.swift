@@ -169,6 +169,77 @@ import TestSupport
         #expect(try after.take().tags == [0, 1, 2])
     }
 
+    /// Whoever closes, the channel is closed when it returns: nothing touches the disk any more, and another may open it.
+    @Test(arguments: 1...20) func whoeverClosesReturnsWhenItIsClosedAndNotBefore(_ seed: Int) throws {
+        let world = World()
+        let (channel, clients) = try world.openForClients(seed: UInt64(seed))
+        try channel.put(tags: 0..<3)
+        let counts = Problems()
+        let disk = world.disk
+        clients.run(
+            (0..<4).map { _ in
+                {
+                    #expect(failure { try channel.close() } == nil)
+                    counts.add("\(disk.operationCount)")
+                }
+            })
+        #expect(Set(counts.all) == ["\(disk.operationCount)"], "operations when each of them returned")
+        #expect(try world.next().open(World.roomy()).take().tags == [0, 1, 2])
+    }
+
+    /// The end is one, and so is what is said of it.
+    @Test(arguments: 1...5) func whoeverClosesIsToldTheSame(_ seed: Int) throws {
+        let world = World()
+        let (channel, clients) = try world.openForClients(seed: UInt64(seed))
+        try channel.put(tags: 0..<3)
+        world.settle()
+        world.disk.faults.add(Fault(.submit, errno: EIO, count: Fault.forever))
+        let answers = Problems()
+        clients.run((0..<4).map { _ in { answers.add("\(failure { try channel.close() }?.description ?? "none")") } })
+        #expect(answers.all.count == 4 && Set(answers.all).count == 1, "\(answers.all)")
+        #expect(answers.all.first != "none", "what failed is told")
+        #expect(failure { try channel.close() }?.description == answers.all.first)
+        world.disk.faults.removeAll()
+        #expect(try world.next().open(World.roomy()).take().tags == [0, 1, 2])
+    }
+
+    @Test func onRealThreadsWhoeverClosesReturnsWhenItIsClosed() throws {
+        try TestFiles.withDirectory { root in
+            for round in 0..<10 {
+                let channel = try openOnDisk(root + "/c")
+                try channel.put(tags: 0..<3)
+                let problems = Problems()
+                onThreads(4) { _ in
+                    if let error = failure({ try channel.close() }) { problems.add("\(error)") }
+                    // The lock is free, whoever has it next.
+                    if !openFiles(in: root).isEmpty { problems.add("\(openFiles(in: root)) are open") }
+                }
+                #expect(problems.all.isEmpty, "round \(round): \(problems.all)")
+                #expect(channel.metrics.heldEvents == UInt64(3 * (round + 1)))
+            }
+        }
+    }
+
+    /// Who looks at the metrics while the channel is closed reads nothing any more when it is closed.
+    @Test func metricsBesideClosingLeaveNoFileOpen() throws {
+        try TestFiles.withDirectory { root in
+            for round in 0..<20 {
+                let channel = try openOnDisk(root + "/c", World.mebibyte { $0.tailCacheBytes = 0 })
+                try channel.put(tags: 0..<3)
+                let problems = Problems()
+                onThreads(4) { index in
+                    guard index == 0 else {
+                        for _ in 0..<20 { _ = channel.metrics }
+                        return
+                    }
+                    usleep(useconds_t(50 * round))
+                    if let error = failure({ try channel.close() }) { problems.add("\(error)") }
+                }
+                #expect(problems.all.isEmpty && openFiles(in: root).isEmpty, "round \(round): \(openFiles(in: root))")
+            }
+        }
+    }
+
     @Test(arguments: [DurabilityMode.commit, .interval, .none])
     func afterClosingEveryCallThrowsClosedAndNothingIsTouched(_ durability: DurabilityMode) throws {
         let world = World()
@@ -277,5 +348,16 @@ import TestSupport
             let ours = errors.filter { $0.hasPrefix(root) }
             #expect(ours.count == errors.count, "\(errors)")
         }
+    }
+}
+
+/// Files below a directory that this process has open.
+private func openFiles(in root: String) -> [String] {
+    TestFiles.names(in: "/proc/self/fd").compactMap { name in
+        var target = [CChar](repeating: 0, count: 4096)
+        let count = unsafe readlink("/proc/self/fd/\(name)", &target, 4095)
+        guard count > 0 else { return nil }
+        let path = String(decoding: target[0..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.hasPrefix(root + "/") ? path : nil
     }
 }

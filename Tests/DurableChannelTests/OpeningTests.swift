@@ -348,9 +348,17 @@ import TestSupport
         let strict = try world.afterPowerCut().open(World.small { $0.damagePolicy = .strict })
         #expect(try strict.take(5).tags == [0, 1, 2, 3, 4])
         #expect(failure { _ = try strict.beginTake() }?.code == .damaged)
-        let after = try world.afterPowerCut().open()
+        let salvaged = world.afterPowerCut()
+        let after = try salvaged.open()
+        #expect(after.recoveryReport.losses.isEmpty && after.lossReport.count(.lost) == 0, "not read, so not known")
+        #expect(after.metrics.state == .ok && after.metrics.heldEvents == 8)
         #expect(try after.put(tags: [100]).sequences == 9..<10, "no number is used again")
         #expect(try after.take().tags == [0, 1, 2, 3, 4, 100])
+        let record = try #require(try salvaged.frames().first { $0.header.type == .loss })
+        let loss = try LossRecord(record)
+        #expect(loss.firstSequence == EventSequence(6) && loss.endSequence == EventSequence(9))
+        guard case .degraded(let why) = after.metrics.state else { return #expect(after.metrics.state != .ok) }
+        #expect(why.contains("6..<9"), "\(why)")
         #expect(after.metrics.lostEvents == 3 && after.metrics.heldEvents == 0 && after.isBalanced)
     }
 

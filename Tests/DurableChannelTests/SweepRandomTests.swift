@@ -100,6 +100,9 @@ struct SweepRandom {
                 guard let settled = sweep.settled(next, moment.model) else { return sweep.failures.first }
                 (disk, model) = (next, settled)
             }
+            guard sweep.leftInMemory == 0 else {
+                return "\(sweep.leftInMemory) channels of \(sweep.openings) openings are left in memory"
+            }
         }
         return nil
     }

@@ -14,8 +14,15 @@ final class World {
         system = SimulatedFileSystem(disk: disk, runtime: runtime)
     }
 
-    /// Work that nobody will run any more holds the channel that asked for it.
-    deinit { runtime.dropAllWork() }
+    /// Nobody looks at the disk any more when this process is over: what it had under way may come to an end there.
+    var isLastOnItsDisk = false
+
+    /// Work that nobody will run any more holds the channel that asked for it, and so does an append that a channel submitted
+    /// (a delivery count, a retirement) until it is answered.
+    deinit {
+        if isLastOnItsDisk { runtime.runUntilIdle() }
+        runtime.dropAllWork()
+    }
 
     /// Small segments, so that every few transactions roll.
     static func small(_ change: (inout ChannelConfiguration) -> Void = { _ in }) -> ChannelConfiguration {
@@ -35,12 +42,14 @@ final class World {
 
     /// The next process, on the same disk after the power came back.
     func afterPowerCut(_ choice: CrashChoice = .nothing, seed: UInt64 = 2) -> World {
-        World(disk.crashed(keeping: choice), seed: seed)
+        isLastOnItsDisk = true
+        return World(disk.crashed(keeping: choice), seed: seed)
     }
 
     /// The next process, on the same running machine.
     func afterKill(_ choice: CrashChoice = .everything, seed: UInt64 = 2) -> World {
-        World(disk.killed(keeping: choice), seed: seed)
+        isLastOnItsDisk = true
+        return World(disk.killed(keeping: choice), seed: seed)
     }
 
     func segmentNames() -> [String] { (disk.names(in: Self.path) ?? []).filter { $0.hasSuffix(".seg") } }

@@ -254,6 +254,84 @@ import Testing
         refuses(.clientState, .bookmarkBytes) { _ = try bookmarks.encode() }
     }
 
+    /// Numbers of events end at 2^62, so that nothing that is reckoned with them overflows: a record that names a higher one is
+    /// refused, whether it is to be written or was found.
+    @Test func numbersAbove2To62AreRefusedInEveryRecordOfTheChannel() throws {
+        let top = FormatConstants.maximumNumber
+        func store(_ number: UInt64, at offset: Int, in bytes: [UInt8]) -> [UInt8] {
+            var bytes = bytes
+            for index in 0..<8 { bytes[offset + index] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(index))) }
+            return bytes
+        }
+        /// At `offset` of what `good` encodes stands `top`; one more, and the most, are refused there.
+        func expectBound(
+            _ structure: FormatError.Structure, _ field: FormatField, _ good: [UInt8], at offset: Int,
+            sourceLocation: SourceLocation = #_sourceLocation, _ decode: (RawSpan) throws -> Void
+        ) throws {
+            #expect(store(top, at: offset, in: good) == good, sourceLocation: sourceLocation)
+            try decode(good.rawBytes)
+            for number in [top + 1, .max] {
+                let hostile = store(number, at: offset, in: good)
+                refuses(structure, field, { try decode(hostile.rawBytes) }, sourceLocation: sourceLocation)
+            }
+        }
+        let highest = EventSequence(top)
+        let beyond = EventSequence(top + 1)
+        let range = SequenceRange(first: EventSequence(5), end: highest)
+        let tooHigh = SequenceRange(first: EventSequence(5), end: beyond)
+
+        try expectBound(.sequenceRange, .range, range.encode(), at: 8) { _ = try SequenceRange(decoding: $0) }
+        refuses(.sequenceRange, .range) { _ = try tooHigh.encode() }
+
+        let lease = try LeaseRecord(group: "default", limit: highest).encode()
+        try expectBound(.leaseRecord, .limit, lease, at: 0) { _ = try LeaseRecord(decoding: $0) }
+        refuses(.leaseRecord, .limit) { _ = try LeaseRecord(group: "default", limit: beyond).encode() }
+
+        // Behind 8 bytes and a name of 7 stands the range.
+        let drop = try DropRecord(reason: .overflow, group: "default", ranges: [range]).encode()
+        try expectBound(.dropRecord, .range, drop, at: 8 + 7 + 8) { _ = try DropRecord(decoding: $0) }
+        refuses(.dropRecord, .range) {
+            _ = try DropRecord(reason: .overflow, group: "default", ranges: [tooHigh]).encode()
+        }
+
+        let counts = try DeliveryCountRecord(group: "g", entries: [.init(sequence: highest, count: .max)]).encode()
+        try expectBound(.deliveryCountRecord, .sequence, counts, at: 8) { _ = try DeliveryCountRecord(decoding: $0) }
+        refuses(.deliveryCountRecord, .sequence) {
+            _ = try DeliveryCountRecord(group: "g", entries: [.init(sequence: beyond, count: 1)]).encode()
+        }
+
+        func state(_ below: EventSequence = EventSequence(1), _ lease: EventSequence = EventSequence(1)) -> ClientState
+        {
+            ClientState(groups: [.init(name: "default", acknowledgedBelow: below, leaseLimit: lease)])
+        }
+        func decode(_ bytes: RawSpan) throws { _ = try ClientState(decoding: bytes) }
+        // Behind the count of groups: lengths and counts (8), acknowledged-below, lease limit.
+        try expectBound(.clientState, .acknowledgedBelow, state(highest).encode(), at: 16, decode)
+        refuses(.clientState, .acknowledgedBelow) { _ = try state(beyond).encode() }
+        try expectBound(.clientState, .leaseLimit, state(EventSequence(1), highest).encode(), at: 24, decode)
+        refuses(.clientState, .leaseLimit) { _ = try state(EventSequence(1), beyond).encode() }
+        var ranges = state()
+        ranges.groups[0].acknowledged = [range]
+        try expectBound(.clientState, .range, ranges.encode(), at: 8 + 72 + 8, decode)
+        ranges.groups[0].acknowledged = [tooHigh]
+        refuses(.clientState, .range) { _ = try ranges.encode() }
+        var delivered = state()
+        delivered.deliveryCounts = [.init(groupIndex: 0, sequence: highest, count: 1)]
+        let bytes = try delivered.encode()
+        try expectBound(.clientState, .sequence, bytes, at: bytes.count - 16, decode)
+        delivered.deliveryCounts[0].sequence = beyond
+        refuses(.clientState, .sequence) { _ = try delivered.encode() }
+
+        let take = TransactionBatch(
+            type: .takeCommit, transactions: [Transaction(id: 1, group: "default", ranges: [range])])
+        let batch = try take.encode()
+        let place = try #require(
+            (0..<batch.count - 7).first { store(top, at: $0, in: batch) == batch }, "where the end stands")
+        try expectBound(.transaction, .range, batch, at: place) {
+            _ = try TransactionHead.heads(in: $0, type: .takeCommit, transactionCount: 1)
+        }
+    }
+
     @Test func countsThatTheBytesDoNotHoldAreRefusedBeforeAllocating() {
         let huge: [UInt8] = [0xFF, 0xFF, 0xFF, 0x7F]
         func decode(_ bytes: [UInt8]) throws { _ = try ClientState(decoding: bytes.rawBytes) }

@@ -1,12 +1,15 @@
 public import FileIO
-import Synchronization
+internal import Glibc
+public import Synchronization
 
-/// A file system that counts the calls that go through it, and the bytes that are read and written.
+/// A file system that counts the calls that go through it, and the bytes that are read and written. The sync of a directory
+/// can take long.
 public final class CountingFileSystem: FileSystem {
     public final class Counts: Sendable {
         fileprivate let made = Atomic<Int>(0)
         fileprivate let read = Atomic<Int>(0)
         fileprivate let written = Atomic<Int>(0)
+        public let directorySyncMicroseconds = Atomic<UInt32>(0)
 
         public var calls: Int { made.load(ordering: .relaxed) }
         public var bytesRead: Int { read.load(ordering: .relaxed) }
@@ -56,7 +59,10 @@ private final class CountedDirectory: StorageDirectory {
     }
     func rename(_ oldName: String, to newName: String) throws(FileError) { try counted.rename(oldName, to: newName) }
     func unlink(_ name: String) throws(FileError) { try counted.unlink(name) }
-    func synchronize() throws(FileError) { try counted.synchronize() }
+    func synchronize() throws(FileError) {
+        usleep(counts.directorySyncMicroseconds.load(ordering: .relaxed))
+        try counted.synchronize()
+    }
     func volume() throws(FileError) -> VolumeStatus { try counted.volume() }
     func close() { inner.close() }
 }
