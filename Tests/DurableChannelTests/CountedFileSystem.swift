@@ -2,7 +2,8 @@ import FileIO
 import Glibc
 import Synchronization
 
-/// A file system that counts the calls that go through it, and the bytes that are read; the sync of a directory can take long.
+/// A file system that counts the calls that go through it, and the bytes that are read; the sync of a directory can
+/// take long.
 final class CountedFileSystem: FileSystem {
     final class Count: Sendable {
         let calls = Atomic<Int>(0)
