@@ -115,20 +115,21 @@ public struct ChannelConfiguration: Sendable {
 public enum OverflowPolicy: Sendable, Equatable {
     /// Wait for room, for at most so long (nil: for ever), then throw `full`.
     ///
-    /// What open transactions have claimed is room that others wait for. So a thread that has two put transactions open can wait
-    /// for its own other one, and two threads with two each for one another: with nil for ever, until somebody takes, rolls
-    /// back, raises the capacity, or closes the channel. Have one put open per thread, or give a time: then `full` ends the
-    /// wait, the transaction stays usable, and one of them can be committed or rolled back.
+    /// What open transactions have claimed is room that others wait for. So a thread that has two put transactions open
+    /// can wait for its own other one, and two threads with two each for one another: with nil for ever, until somebody
+    /// takes, rolls back, raises the capacity, or closes the channel. Have one put open per thread, or give a time:
+    /// then `full` ends the wait, the transaction stays usable, and one of them can be committed or rolled back.
     case block(Duration?)
     /// Throw `full` at once.
     case reject
-    /// Give up the oldest events that nobody holds, counted and recorded durably with reason `overflow`. Where all of them are
-    /// handed out, an append waits for a second and throws `full`.
+    /// Give up the oldest events that nobody holds, counted and recorded durably with reason `overflow`. Where all of
+    /// them are handed out, an append waits for a second and throws `full`.
     ///
-    /// Events in flight are never dropped, and no commit is refused for ``ChannelConfiguration/capacityEvents``. So when events
-    /// that were queued at the append are handed out before the commit, the channel holds more than its capacity: by as many
-    /// events, at most, as were in flight at the last commit of a put. The next commit of a put drops what is too many then. (A
-    /// commit drops 256 runs of events at most: where takes have left more holes than that among the oldest, it needs several.)
+    /// Events in flight are never dropped, and no commit is refused for ``ChannelConfiguration/capacityEvents``. So
+    /// when events that were queued at the append are handed out before the commit, the channel holds more than its
+    /// capacity: by as many events, at most, as were in flight at the last commit of a put. The next commit of a put
+    /// drops what is too many then. (A commit drops 256 runs of events at most: where takes have left more holes than
+    /// that among the oldest, it needs several.)
     case dropOldest
     /// Do not take the event: `append` says so, and it is counted. It never had a sequence number.
     case dropNewest

@@ -89,9 +89,9 @@ public enum ChannelHealth: Sendable, Equatable {
 }
 
 extension FileChannel {
-    /// What the channel counts now. Takes the locks for a moment. The age of the oldest event may need a look into the log, the
-    /// first time for each oldest event (and where that fails, once in five seconds); it waits its turn behind takes that are
-    /// being found. When the channel is closed nothing is read any more.
+    /// What the channel counts now. Takes the locks for a moment. The age of the oldest event may need a look into the
+    /// log, the first time for each oldest event (and where that fails, once in five seconds); it waits its turn behind
+    /// takes that are being found. When the channel is closed nothing is read any more.
     public var metrics: ChannelMetrics {
         let statistics = log.statistics
         let room = log.room

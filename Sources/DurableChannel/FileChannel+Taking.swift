@@ -18,10 +18,10 @@ extension FileChannel {
     /// - Throws: `closed`, `tooManyTakes`, `unsupported`; `damaged` under `strict` when the next event is damaged (the
     ///   position stays); `fileOperation` when the log cannot be read; `readOnly` when the lease would have to be raised and
     ///   cannot be: beyond it a repeat could come without its mark.
-    /// - Memory: the events share the memory of the frames (transactions as they were put, decompressed) in which they stand,
-    ///   whole: at most `maxBytes`, the largest event, and two of the largest frames for each run of sequences. A take is one
-    ///   run, unless it is given what others have rolled back, or around it; 64 runs at most. Many open takes within one frame
-    ///   share it. Copy what is to be kept for long (``TakenEvent/event``).
+    /// - Memory: the events share the memory of the frames (transactions as they were put, decompressed) in which they
+    ///   stand, whole: at most `maxBytes`, the largest event, and two of the largest frames for each run of sequences.
+    ///   A take is one run, unless it is given what others have rolled back, or around it; 64 runs at most. Many open
+    ///   takes within one frame share it. Copy what is to be kept for long (``TakenEvent/event``).
     /// - Cost: for a taker who keeps up no I/O but one lease record for each ``ChannelConfiguration/leaseStep`` events; else
     ///   large sequential reads, each frame verified and decompressed once.
     public func beginTake(

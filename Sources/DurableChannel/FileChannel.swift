@@ -257,13 +257,13 @@ public final class FileChannel: @unchecked Sendable {
 
     // MARK: Closing
 
-    /// Ends the channel cleanly: commits under way are finished, open takes are rolled back, the lease is lowered to what was
-    /// really handed out, and the log is closed with a checkpoint. Transactions that are still open throw `closed` from then
-    /// on, and so does everything else. A channel is closed once: whoever closes it again, or meanwhile, waits for that end, and
-    /// is told the same.
+    /// Ends the channel cleanly: commits under way are finished, open takes are rolled back, the lease is lowered to
+    /// what was really handed out, and the log is closed with a checkpoint. Transactions that are still open throw
+    /// `closed` from then on, and so does everything else. A channel is closed once: whoever closes it again, or
+    /// meanwhile, waits for that end, and is told the same.
     ///
-    /// Blocks until what is under way is done. The channel is closed when this returns or throws, its files and its lock
-    /// included; an error says only that the next opening will have more to do.
+    /// Blocks until what is under way is done. The channel is closed when this returns or throws, its files and its
+    /// lock included; an error says only that the next opening will have more to do.
     public func close() throws(ChannelError) {
         let cell = WaitCell()
         let (waiters, isFirst) = ledger.lock.withLock { () -> ([Waiter], Bool) in

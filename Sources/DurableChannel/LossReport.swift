@@ -1,13 +1,14 @@
 public import LogFormat
 public import SegmentedLog
 
-/// What became of every sequence of a channel, as far as its opening could know: after damage the answer to "what did I lose?".
-/// The parts do not overlap, and together they are all sequences that were ever given.
+/// What became of every sequence of a channel, as far as its opening could know: after damage the answer to "what did I
+/// lose?". The parts do not overlap, and together they are all sequences that were ever given.
 ///
-/// An opening reads what stands behind the last checkpoint, so that its time does not grow with the backlog. Damage before that,
-/// and a log that is older than its checkpoint (segments restored from a copy), is found by the take that comes to it: recorded
-/// with its exact range as a loss, counted in ``ChannelMetrics/lostEvents``, told by ``ChannelMetrics/state``. Its sequences
-/// are held until then, and no number is used again. To know before, verify the log.
+/// An opening reads what stands behind the last checkpoint, so that its time does not grow with the backlog. Damage
+/// before that, and a log that is older than its checkpoint (segments restored from a copy), is found by the take that
+/// comes to it: recorded with its exact range as a loss, counted in ``ChannelMetrics/lostEvents``, told by
+/// ``ChannelMetrics/state``. Its sequences are held until then, and no number is used again. To know before, verify the
+/// log.
 public struct LossReport: Sendable, Equatable {
     public enum Fate: String, Sendable, CaseIterable {
         /// Taken or dropped before.
@@ -16,7 +17,8 @@ public struct LossReport: Sendable, Equatable {
         case lost
         /// The disk does not give it at present; held.
         case unreadable
-        /// Held; it may have been handed out before the crash, and will carry the redelivery mark. Not known to be damaged.
+        /// Held; it may have been handed out before the crash, and will carry the redelivery mark. Not known to be
+        /// damaged.
         case mayRepeat
         /// Held, and not known to be damaged.
         case intact

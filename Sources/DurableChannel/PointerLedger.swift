@@ -57,9 +57,10 @@ final class PointerLedger: @unchecked Sendable {
 
     /// For the log: the state, and what it covers.
     ///
-    /// The limits of everything in it are checked before it gets in, but for one thing: damage, forged records, and places that
-    /// the disk does not give leave ranges between them, as many as there are. With more than a snapshot holds the last state
-    /// that fitted is given again: replay begins where that one ends. Takes close the gaps, and then it fits again.
+    /// The limits of everything in it are checked before it gets in, but for one thing: damage, forged records, and
+    /// places that the disk does not give leave ranges between them, as many as there are. With more than a snapshot
+    /// holds the last state that fitted is given again: replay begins where that one ends. Takes close the gaps, and
+    /// then it fits again.
     func checkpoint() -> ClientCheckpoint {
         lock.withLock {
             // With no commit under way all that is durable was told to the state; the answer must be asked for under the lock,

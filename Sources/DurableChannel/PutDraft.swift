@@ -51,8 +51,8 @@ final class PutDraft: @unchecked Sendable {
         return try encode(headers, extensions, body)
     }
 
-    /// As the blocking one, step by step. What waits for room waits without a thread: threads of the pool are for what makes
-    /// room.
+    /// As the blocking one, step by step. What waits for room waits without a thread: threads of the pool are for what
+    /// makes room.
     func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
         let needed = try frameBytes(event.headers, event.extensions, event.body.count)
         var wait = RoomWait(channel)

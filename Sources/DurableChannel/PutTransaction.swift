@@ -12,9 +12,10 @@ public struct PutTransaction: ~Copyable, Sendable {
 
     deinit { draft.rollback() }
 
-    /// Appends an event. What happens when there is no room is the channel's ``ChannelConfiguration/whenFull``; with `block`
-    /// this waits, also for room that this thread's other open transactions have claimed (see ``OverflowPolicy/block(_:)``).
-    /// Under every policy it waits for segments that hold nothing any more and are about to go, which takes a few syncs.
+    /// Appends an event. What happens when there is no room is the channel's ``ChannelConfiguration/whenFull``; with
+    /// `block` this waits, also for room that this thread's other open transactions have claimed (see
+    /// ``OverflowPolicy/block(_:)``). Under every policy it waits for segments that hold nothing any more and are about
+    /// to go, which takes a few syncs.
     ///
     /// Throws, with the transaction unchanged and usable: `full`, `transactionTooLarge` (the whole is more than 64 MiB, or
     /// than a quarter of the capacity), `invalidEvent` (a limit of an event), `closed`. Costs one copy of the event.
@@ -67,8 +68,8 @@ public struct PutTransaction: ~Copyable, Sendable {
 }
 
 extension PutTransaction {
-    /// As the blocking ``append(_:)-(Event)``; waits for room without blocking a thread. When its task is cancelled it waits no
-    /// longer, as when the time is over.
+    /// As the blocking ``append(_:)-(Event)``; waits for room without blocking a thread. When its task is cancelled it
+    /// waits no longer, as when the time is over.
     @discardableResult
     public mutating func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
         try await draft.append(event)

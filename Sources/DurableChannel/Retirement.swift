@@ -50,8 +50,8 @@ final class Retirement: @unchecked Sendable {
         if isUseful { check() }
     }
 
-    /// Lets go what may go, and waits for what is going, before somebody is told that there is no room; false when there is
-    /// nothing. Blocks as ``checkNow()`` does.
+    /// Lets go what may go, and waits for what is going, before somebody is told that there is no room; false when
+    /// there is nothing. Blocks as ``checkNow()`` does.
     func reclaim() -> Bool {
         guard awaitsRoom || !candidates().isEmpty else { return false }
         checkNow()

@@ -1,7 +1,7 @@
 public import LogFormat
 
-/// An event that a take was given. It shares the memory of the frame that it came in, the whole transaction of its put, which
-/// stays as long as the event does; nothing is copied until it is asked for.
+/// An event that a take was given. It shares the memory of the frame that it came in, the whole transaction of its put,
+/// which stays as long as the event does; nothing is copied until it is asked for.
 public struct TakenEvent: Sendable {
     /// The event's number: the same at each delivery, so a sink can discard a repeat by it.
     public let sequence: EventSequence

@@ -114,7 +114,8 @@ import TestSupport
         }
     }
 
-    /// Segments whose events are all taken are about to go: whoever is short of room waits for that, before an event is refused.
+    /// Segments whose events are all taken are about to go: whoever is short of room waits for that, before an event is
+    /// refused.
     @Test(arguments: [OverflowPolicy.reject, .dropNewest])
     func bothTwinsOfAppendWaitForTheRoomThatIsAboutToBeThere(_ policy: OverflowPolicy) async throws {
         // At once, or when the log does not list them any more and their room is not back yet.
@@ -244,8 +245,8 @@ import TestSupport
         try await channel.close()
     }
 
-    /// With `dropOldest`, when all is handed out: whoever waits for room has no thread of those that a take's commit needs, which
-    /// is what makes room.
+    /// With `dropOldest`, when all is handed out: whoever waits for room has no thread of those that a take's commit
+    /// needs, which is what makes room.
     @Test func manyAppendsThatWaitUnderDropOldestLeaveThePoolToTheCommitThatMakesRoom() async {
         await #expect(processExitsWith: .success) { try await AsyncTests().appendsUnderDropOldest() }
     }

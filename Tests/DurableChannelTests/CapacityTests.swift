@@ -178,8 +178,8 @@ import TestSupport
         #expect(try channel.drain() == [1, 3])
     }
 
-    /// What an open transaction has claimed, it keeps: a thread that has two of them open can wait for itself. The time that it
-    /// was given is what ends it, and both go on.
+    /// What an open transaction has claimed, it keeps: a thread that has two of them open can wait for itself. The time
+    /// that it was given is what ends it, and both go on.
     @Test(arguments: [true, false]) func aThreadThatWaitsForTheRoomOfItsOwnOtherPutIsToldSoWhenTheTimeIsOver(
         _ inEvents: Bool
     ) throws {
@@ -431,7 +431,8 @@ import TestSupport
         }
     }
 
-    /// Whoever hands out and puts side by side: never more above the capacity than was in flight when the last put was committed.
+    /// Whoever hands out and puts side by side: never more above the capacity than was in flight when the last put was
+    /// committed.
     @Test(arguments: 1...10) func dropOldestNeverExceedsTheCapacityByMoreThanWhatIsInFlight(_ seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
         let capacity: UInt64 = 20

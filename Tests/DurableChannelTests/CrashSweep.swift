@@ -26,7 +26,8 @@ final class CrashSweep {
 
     var count: Int { states.count }
 
-    /// Channels of processes that are over, and that are in memory all the same: a sweep must not grow with its openings.
+    /// Channels of processes that are over, and that are in memory all the same: a sweep must not grow with its
+    /// openings.
     var leftInMemory: Int { opened.count { $0.channel != nil } }
     private var opened: [Opened] = []
 

@@ -254,8 +254,9 @@ import TestSupport
         #expect(channel.metrics.heldEvents == 0)
     }
 
-    /// A take holds the frames that its events stand in, whole. Between the first and the last of a run of sequences each frame is
-    /// taken whole, so beside `maxBytes` it is two frames for each run, and a run more than one needs a rolled-back take.
+    /// A take holds the frames that its events stand in, whole. Between the first and the last of a run of sequences
+    /// each frame is taken whole, so beside `maxBytes` it is two frames for each run, and a run more than one needs a
+    /// rolled-back take.
     @Test(arguments: 1...8) func aTakeHoldsItsBytesAndTwoFramesForEachRunOfItsEvents(_ seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
         let channel = try World(seed: UInt64(seed)).open(

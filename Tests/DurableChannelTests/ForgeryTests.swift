@@ -198,8 +198,8 @@ import Testing
 
     // MARK: More than a snapshot holds
 
-    /// Records that leave more ranges than a snapshot has room for: no snapshot says more than the last one that could be
-    /// written, until takes have closed the gaps. Nothing traps, nothing is lost, and it can be drained.
+    /// Records that leave more ranges than a snapshot has room for: no snapshot says more than the last one that could
+    /// be written, until takes have closed the gaps. Nothing traps, nothing is lost, and it can be drained.
     @Test func aLogThatLeavesMoreRangesThanASnapshotHoldsIsOpenedAndDrained() throws {
         let world = World()
         var configuration = ChannelConfiguration(capacityBytes: 16 << 20)

@@ -122,7 +122,8 @@ import Testing
         }
     }
 
-    /// Within the lease no record is written. A sink discards repeats by number, so no number of what it has may be given again.
+    /// Within the lease no record is written. A sink discards repeats by number, so no number of what it has may be
+    /// given again.
     @Test(arguments: [DurabilityMode.interval, .none])
     func inTheWeakerModesWhatIsHandedOutIsSyncedWithinTheLeaseToo(_ durability: DurabilityMode) throws {
         let configuration = World.roomy {

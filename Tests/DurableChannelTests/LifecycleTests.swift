@@ -169,7 +169,8 @@ import TestSupport
         #expect(try after.take().tags == [0, 1, 2])
     }
 
-    /// Whoever closes, the channel is closed when it returns: nothing touches the disk any more, and another may open it.
+    /// Whoever closes, the channel is closed when it returns: nothing touches the disk any more, and another may open
+    /// it.
     @Test(arguments: 1...20) func whoeverClosesReturnsWhenItIsClosedAndNotBefore(_ seed: Int) throws {
         let world = World()
         let (channel, clients) = try world.openForClients(seed: UInt64(seed))

@@ -75,6 +75,7 @@ final class ModelRun {
                 if let objection = objection() { return objection }
             }
             try drain()
+            recorder.world.isLastOnItsDisk = true
             return objection()
         } catch let failure as Failure {
             return failure.text
@@ -305,6 +306,7 @@ final class ModelRun {
         note("\(isKill ? "kill" : "crash") before \(found.operation), \(choice)")
         let next = isKill ? found.disk.killed(keeping: choice) : found.disk.crashed(keeping: choice)
         open = []
+        recorder.world.isLastOnItsDisk = true
         try restart(next, found.model, story.last!)
     }
 

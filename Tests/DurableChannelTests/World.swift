@@ -17,8 +17,8 @@ final class World {
     /// Nobody looks at the disk any more when this process is over: what it had under way may come to an end there.
     var isLastOnItsDisk = false
 
-    /// Work that nobody will run any more holds the channel that asked for it, and so does an append that a channel submitted
-    /// (a delivery count, a retirement) until it is answered.
+    /// Work that nobody will run any more holds the channel that asked for it, and so does an append that a channel
+    /// submitted (a delivery count, a retirement) until it is answered.
     deinit {
         if isLastOnItsDisk { runtime.runUntilIdle() }
         runtime.dropAllWork()

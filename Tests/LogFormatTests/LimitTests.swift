@@ -254,8 +254,8 @@ import Testing
         refuses(.clientState, .bookmarkBytes) { _ = try bookmarks.encode() }
     }
 
-    /// Numbers of events end at 2^62, so that nothing that is reckoned with them overflows: a record that names a higher one is
-    /// refused, whether it is to be written or was found.
+    /// Numbers of events end at 2^62, so that nothing that is reckoned with them overflows: a record that names a
+    /// higher one is refused, whether it is to be written or was found.
     @Test func numbersAbove2To62AreRefusedInEveryRecordOfTheChannel() throws {
         let top = FormatConstants.maximumNumber
         func store(_ number: UInt64, at offset: Int, in bytes: [UInt8]) -> [UInt8] {
