@@ -5,10 +5,21 @@ import Testing
 /// Rows 1-9, 35, 36, 39, 42-44: a crash of a channel at every storage operation, with several transactions under way, in every
 /// legal way, and again inside recovery.
 @Suite struct CrashSweepTests {
-    static let seeds: Range<UInt64> = 1..<2
-    static let insideEvery = 100
-    static let usedEvery = 8
-    static let choiceStride = 18
+    #if DEBUG
+        static let seeds: Range<UInt64> = 1..<2
+        static let insideEvery = 100
+        static let usedEvery = 8
+        static let choiceStride = 18
+        static let failingWrites = [5]
+        static let rounds: UInt64 = 2
+    #else
+        static let seeds: Range<UInt64> = 1..<3
+        static let insideEvery = 20
+        static let usedEvery = 4
+        static let choiceStride = 6
+        static let failingWrites = [3, 5, 7]
+        static let rounds: UInt64 = 8
+    #endif
 
     /// Small segments and snapshots with room for a few producers and bookmarks.
     static func small(_ change: (inout ChannelConfiguration) -> Void = { _ in }) -> ChannelConfiguration {
@@ -176,8 +187,7 @@ import Testing
     @Test(arguments: [Fault.Outcome.absent, .whole, .torn(.sectors([0..<1]))])
     func everyCrashAroundAFailedWrite(_ outcome: Fault.Outcome) throws {
         var unknown = 0
-        let places = [5]
-        for failing in places {
+        for failing in Self.failingWrites {
             try sweep("failed write \(failing), \(outcome)") { recorder in
                 recorder.expectedErrors = [.outcomeUnknown]
                 try recorder.open()
@@ -194,18 +204,13 @@ import Testing
 
     /// Rows 36, 42: each crash is followed by another life of the channel, which is crashed everywhere again.
     @Test func everyCrashOfAChannelThatWasCrashedBefore() throws {
-        #if DEBUG
-            let rounds: UInt64 = 2
-        #else
-            let rounds: UInt64 = 3
-        #endif
         let configuration = Self.small()
         let sweep = CrashSweep(configuration)
         sweep.choiceLimit = 40
         sweep.choiceStride = Self.choiceStride
         sweep.insideEvery = Self.insideEvery * 4
         sweep.usedEvery = Self.usedEvery * 2
-        for round in 0..<rounds where sweep.failures.isEmpty {
+        for round in 0..<Self.rounds where sweep.failures.isEmpty {
             var random = SeededRandom(seed: 1000 + round)
             var disk = SimulatedDisk()
             var model = CrashModel()

@@ -6,7 +6,7 @@ import Testing
     #if DEBUG
         static let seeds = 200
     #else
-        static let seeds = 600
+        static let seeds = 2500
     #endif
 
     @Test func whateverHappensAChannelDoesWhatAListWouldDo() {
