@@ -7,7 +7,7 @@ import Testing
     #if DEBUG
         static let seeds = 120
     #else
-        static let seeds = 1500
+        static let seeds = 400
     #endif
 
     @Test func anythingSideBySideWithACrashAnywhereKeepsEveryPromise() {
