@@ -98,13 +98,24 @@ public final class FileChannel: @unchecked Sendable {
         _ path: String, _ configuration: ChannelConfiguration, _ fileSystem: any FileSystem, _ runtime: any Runtime,
         _ owned: SystemRuntime?
     ) throws(ChannelError) -> FileChannel {
-        let configuration = configuration.resolved(LogSettings.read(at: path, fileSystem: fileSystem))
+        var last = LogSettings.read(at: path, fileSystem: fileSystem)
+        var remarks: [String] = []
+        var isEstimated = false
+        if last == nil, configuration.capacityBytes == nil,
+            let estimate = LogSettings.estimated(at: path, fileSystem: fileSystem)
+        {
+            last = estimate
+            isEstimated = true
+            remarks.append(
+                "the capacity of the last opening is not known (\(path)/settings is missing or damaged); "
+                    + "\(estimate.capacityBytes) bytes are taken from what is there; name the capacity to set it again")
+        }
+        let configuration = configuration.resolved(last)
         let logConfiguration = try configuration.logConfiguration()
         // Replay needs no limits but the format's; the channel's own depend on the log that is opened.
         let ledger = PointerLedger(
             ChannelState(groupName: groupName, limits: .ofFormat),
             cacheBytes: configuration.tailCacheBytes)
-        var remarks: [String] = []
         var failure: ChannelError?
         let opened = Result { () throws(LogError) in
             try Log.open(
@@ -137,7 +148,10 @@ public final class FileChannel: @unchecked Sendable {
         }
         if !report.losses.isEmpty, let remark = markEverything(log, ledger) { report.remarks.append(remark) }
         report.remarks += remarks
-        do throws(LogError) { try log.recordSettings() } catch { report.remarks.append("\(error)") }
+        // An estimate is not written down: it would pass for what somebody wanted.
+        if !isEstimated {
+            do throws(LogError) { try log.recordSettings() } catch { report.remarks.append("\(error)") }
+        }
         if ledger.state.group.hasForgedCounts {
             report.remarks.append(
                 "the counts of taken, dropped and lost events did not agree with the sequences, and were set from them")

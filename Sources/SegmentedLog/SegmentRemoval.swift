@@ -22,8 +22,9 @@ final class SegmentRemoval: @unchecked Sendable {
     private var entries: [SegmentEntry]
     private let cause: Cause
     private let completion: (@Sendable (LogError?) -> Void)?
-    /// Under the spare or reserve name, waiting for the directory sync.
+    /// It is this one that ``LogState/spareIsToCome`` speaks of.
     private var makesSpare = false
+    /// Under the spare name, waiting for the directory sync.
     private var recycled: (number: SegmentNumber, name: String, bytes: UInt64)?
     private var reserves: Set<Int> = []
     private var namesTaken: Set<Int> = []
