@@ -147,7 +147,6 @@ final class Waiter: @unchecked Sendable {
 /// Counts since opening that are not derived from sequences.
 struct ChannelCounters: Sendable {
     var bodyBytesAccepted: UInt64 = 0
-    var eventBytesAccepted: UInt64 = 0
     var putTransactions: UInt64 = 0
     var takeTransactions: UInt64 = 0
     var rolledBackTakes: UInt64 = 0

@@ -9,7 +9,7 @@ extension Log {
     /// Keeps a report of this opening, as the file `report-<epoch>`; a second one takes the place of the first. The oldest
     /// are removed when there are more than eight, or more than their share of the capacity (a quarter of what is set aside).
     ///
-    /// Information only: nothing is decided by it.
+    /// Information only: nothing is decided by it. One at a time: two at once count the same room.
     /// - Parameter isDurable: synced, with its name, on return; else a power cut may take it, or a part of it.
     /// - Throws: `tooLarge`, `fileOperation`; the log itself is not affected.
     public func keepReport(_ bytes: [UInt8], isDurable: Bool) throws(LogError) {
@@ -38,7 +38,7 @@ extension Log {
         let own = FileNames.report(epoch)
         var older: [(name: String, bytes: UInt64)] = []
         for name in try directory.list() where FileNames.kind(of: name) == .report {
-            guard let status = try directory.status(of: name) else { continue }
+            guard let status = try directory.status(of: name), status.kind == .regular else { continue }
             older.append(
                 (name, max(SpaceBudget.roundUp(status.size, to: SpaceBudget.pageBytes), status.allocatedBytes)))
         }
@@ -61,8 +61,9 @@ extension Log {
 
     private static let mostReports = 8
 
-    /// The reports that are kept in a log's directory, newest first: the epoch of each opening, and its bytes. Those that
-    /// cannot be read are left out. Needs no lock, and changes nothing.
+    /// The reports that are kept in a log's directory, newest first: the epoch of each opening, and its bytes, which after a
+    /// power cut may be anything when they had not been synced. Those that cannot be read are left out. Needs no lock, and
+    /// changes nothing.
     public static func reports(
         at path: String, fileSystem: any FileSystem
     ) throws(LogError) -> [(epoch: Epoch, bytes: [UInt8])] {

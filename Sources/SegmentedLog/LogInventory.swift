@@ -10,7 +10,6 @@ struct LogInventory {
     var reports: [String] = []
     var foreign: [String] = []
     var hasCheckpoint = false
-    var hasSettings = false
 
     init(_ directory: any StorageDirectory) throws(FileError) {
         for name in try directory.list() {
@@ -22,16 +21,16 @@ struct LogInventory {
             case .setAside: setAside.append(name)
             case .report: reports.append(name)
             case .pid: break
-            case .settings: hasSettings = true
+            case .settings: break
             case .foreign: foreign.append(name)
             }
         }
         segments.sort()
     }
 
-    /// Nothing here was ever a log: at most files under spare names, from a creation that a crash cut short.
+    /// Nothing here was ever a log: at most settings and files under spare names, from a creation that a crash cut short.
     var isVirgin: Bool {
-        segments.isEmpty && !hasCheckpoint && !hasSettings && setAside.isEmpty && reports.isEmpty
+        segments.isEmpty && !hasCheckpoint && setAside.isEmpty && reports.isEmpty
             && reserves.isEmpty
     }
 }

@@ -88,6 +88,9 @@ struct LogOpening {
             lsn: LSN(segment: SegmentNumber(1), offset: UInt64(SpaceBudget.identityBytes)),
             nextSequence: EventSequence(1))
         removeTemporaries(inventory.temporaries, &report)
+        // Before there is a log: a crash behind its first name must not leave one whose capacity nobody knows.
+        try LogSettings(capacityBytes: budget.capacityBytes, segmentBytes: budget.segmentBytes).write(
+            in: directory, runtime)
         let identity = identity(uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular)
         let entry = entry(identity, start.nextSequence)
         let epoch = EpochStart(epoch: Epoch(1), nonce: runtime.randomNonzero())

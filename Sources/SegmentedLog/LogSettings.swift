@@ -81,6 +81,21 @@ public struct LogSettings: Equatable, Sendable {
     }
 }
 
+extension LogSettings {
+    /// Durable on return. Does nothing when it stands there already.
+    func write(in directory: any StorageDirectory, _ runtime: any Runtime) throws(LogError) {
+        guard LogSettings.read(in: directory) != self else { return }
+        let temporary = FileNames.temporary(runtime.randomNonzero())
+        do throws(FileError) {
+            try directory.replace(FileNames.settings, under: temporary) { (file) throws(FileError) in
+                try file.write(Array(text.utf8))
+            }
+        } catch {
+            throw .file(error, "the settings of \(directory.path) cannot be noted; the log itself is not affected")
+        }
+    }
+}
+
 extension Log {
     /// Notes what the log is open with: a new file under a spare name, synced, then its name. Does nothing when it says so
     /// already. Durable on return.
@@ -88,14 +103,6 @@ extension Log {
         let settings = lock.withLock {
             LogSettings(capacityBytes: state.room.capacityBytes, segmentBytes: state.budget.segmentBytes)
         }
-        guard LogSettings.read(in: directory) != settings else { return }
-        let name = FileNames.temporary(runtime.randomNonzero())
-        do throws(FileError) {
-            try directory.replace(FileNames.settings, under: name) { (file) throws(FileError) in
-                try file.write(Array(settings.text.utf8))
-            }
-        } catch {
-            throw .file(error, "the settings of \(path) cannot be noted; the log itself is not affected")
-        }
+        try settings.write(in: directory, runtime)
     }
 }

@@ -355,9 +355,7 @@ struct Recovery {
         // A statement that goes beyond it proves that it was durable, and what is missing before it is damage.
         openings += doubtful.filter { opening in
             statements.contains { $0.lsn > opening.lsn && $0.epoch >= opening.epoch && $0.through.lsn > opening.lsn }
-                || slots.valid.contains {
-                    $0.snapshot.epoch >= opening.epoch && $0.durableThrough.lsn > opening.lsn
-                }
+                || slots.valid.contains { $0.durableThrough.lsn > opening.lsn }
         }
         let ledger = EpochLedger(
             base: base.snapshot.epoch.rawValue == 0

@@ -98,16 +98,6 @@ final class SegmentWindow {
         return (offset - UInt64(length), header)
     }
 
-    /// Hands the stored payload to `body` without a copy. The span must not leave it.
-    func withPayload<R, E: Error>(
-        of header: FrameHeader, at offset: UInt64, _ body: (RawSpan) throws(E) -> R
-    ) throws(E) -> R? {
-        guard let first = try? load(offset, count: Int(header.frameBytes)) else { return nil }
-        let index = first + FrameHeader.byteCount
-        let buffer = self.buffer
-        return try body(buffer.bytes.extracting(index..<(index + Int(header.storedBytes))))
-    }
-
     /// The next valid header at or after `offset`, at any multiple of 8. Sectors that cannot be read are stepped over.
     func nextHeader(from offset: UInt64) -> (offset: UInt64, header: FrameHeader)? {
         var offset = (offset + 7) / 8 * 8

@@ -72,7 +72,9 @@ struct SetAside {
         guard size <= share else { return false }
         var copies: [(name: String, bytes: UInt64)] = []
         for name in try directory.list() where FileNames.kind(of: name) == .setAside {
-            if let status = try directory.status(of: name) { copies.append((name, Self.bytes(status))) }
+            if let status = try directory.status(of: name), status.kind == .regular {
+                copies.append((name, Self.bytes(status)))
+            }
         }
         copies.sort { FileNames.setAsidePlace($0.name) < FileNames.setAsidePlace($1.name) }
         var sum = copies.reduce(0) { $0 + $1.bytes }

@@ -319,7 +319,7 @@ import TestSupport
     }
 
     /// Row 18. A creation that was cut short leaves nothing but files under spare names; anything else is damage.
-    @Test(arguments: ["reserve-0", "aside-0000000000000001-2000", "report-0000000000000001", "settings", "checkpoint"])
+    @Test(arguments: ["reserve-0", "aside-0000000000000001-2000", "report-0000000000000001", "checkpoint"])
     func aFileOfOursWithoutAnyIdentityIsDamageAndNotANewChannel(_ name: String) throws {
         let world = World()
         try world.system.makeDirectory(at: World.path)
