@@ -26,26 +26,30 @@ public struct LineSource {
     /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation or
     /// truncation looks at the other files of its directory too.
     ///
+    /// - Parameter path: under which it is known, when that is another one, because links lead to it.
     /// - Throws: ``LineTransferError/Code/fileOperation``.
     public init(
-        _ name: String, in directory: any StorageDirectory, bookmark: FileBookmark?, readBytes: Int = 512 << 10,
-        maximumLineBytes: Int = LineSplitter.maximumLineBytes
+        _ name: String, in directory: any StorageDirectory, knownAs path: String? = nil, bookmark: FileBookmark?,
+        readBytes: Int = 512 << 10, maximumLineBytes: Int = LineSplitter.maximumLineBytes
     ) throws(LineTransferError) {
         self.directory = directory
         let purpose = "reading the lines of \(name)"
         let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
         let opened = try ObservedFile(file, beside: bookmark, for: purpose)
         let decision = SourceDecision(bookmark, opened.observation)
+        let ownPath = "\(directory.path)/\(name)"
+        let source = FormerFiles.Source(
+            name: name, directory: directory, isBehindLink: path.map { $0 != ownPath } ?? false)
         var former: FormerFiles?
         if let bookmark {
             switch decision {
             case .start, .goOn: break
-            case .truncated, .rewritten: former = try FormerFiles.copied(from: name, in: directory, bookmark)
-            case .replaced: former = try FormerFiles.moved(from: name, in: directory, bookmark)
+            case .truncated, .rewritten: former = try FormerFiles.copied(from: source, bookmark)
+            case .replaced: former = try FormerFiles.moved(from: source, bookmark)
             }
         }
         findings = Self.findings(
-            decision, "\(directory.path)/\(name)", opened.observation.size, put: bookmark?.offset ?? 0, former)
+            decision, path ?? ownPath, opened.observation.size, put: bookmark?.offset ?? 0, former)
         let files = (former?.files ?? []) + [opened]
         // The bookmark is about the first one; of a source that is read again from its beginning, about none.
         let isAboutFirst = decision == .goOn || former != nil
@@ -60,10 +64,11 @@ public struct LineSource {
         _ decision: SourceDecision, _ path: String, _ size: UInt64, put offset: UInt64, _ former: FormerFiles?
     ) -> [String] {
         let found = former?.names.joined(separator: ", ") ?? ""
+        let notPut = former.map(notPut) ?? ""
         let copy =
             former == nil
-            ? "what it held behind byte \(offset) before that, if anything, was not put"
-            : "the rest of what it held before that is put first, from \(found)"
+            ? "what it held behind byte \(offset) before that, if anything, was not put, nor what was copied away since"
+            : "the rest of what it held before that is put first, from \(found)\(notPut)"
         switch decision {
         case .start, .goOn:
             return []
@@ -77,7 +82,9 @@ public struct LineSource {
                 "\(path) was written anew: it does not hold what was put of it; \(copy); starting at its beginning"
             ]
         case .replaced where former != nil:
-            return ["\(path) was rotated: the rest of the former file, now \(found), is put before the new one"]
+            return [
+                "\(path) was rotated: the rest of the former file, now \(found), is put before the new one\(notPut)"
+            ]
         case .replaced:
             return [
                 "\(path) was replaced, and the file of before is not in its directory any more: what that one held "
@@ -85,6 +92,23 @@ public struct LineSource {
                     + "the new one (what is still there under other names can be put by those)"
             ]
         }
+    }
+
+    /// What an operator has to look after, since the bookmark goes past it.
+    private static func notPut(_ former: FormerFiles) -> String {
+        var text = ""
+        if !former.unread.isEmpty {
+            text +=
+                "; not put: \(former.unread.joined(separator: ", ")) (last written no earlier than \(former.names[0]), "
+                + "but compressed, named in another way, or of its very time): put by hand those that hold lines not "
+                + "put before, from standard input, decompressed"
+        }
+        if !former.namesTell {
+            text +=
+                "; by the name \(former.names[0]) it cannot be told which other files were rotated since: what these "
+                + "hold was not put"
+        }
+        return text
     }
 
     /// The next lines; nil at the end. All of them are of one file, and durable in it. Costs a sync whenever it gets
