@@ -3,8 +3,12 @@ internal import DurableChannel
 /// What rotation has left of a source under other names: the file in which the bookmark stands, and those that had the
 /// source's name after it, oldest first.
 struct FormerFiles {
-    let names: [String]
-    let files: [ObservedFile]
+    var names: [String] { [name] + later.map(\.name.name) }
+    /// The bookmark's file.
+    let file: ObservedFile
+    private let name: String
+    /// Those after it. Each is opened when its turn comes: there may be thousands.
+    let later: [Candidate]
     /// Files that may have had the source's name after it too, and are not read: compressed ones, and those whose names
     /// are of another form.
     let unread: [String]
@@ -15,6 +19,8 @@ struct FormerFiles {
     struct Source {
         let name: String
         let directory: any StorageDirectory
+        /// Of the file that had the name at the start: rotated since, it is no former one, and must not come twice.
+        let inode: UInt64
         /// It is reached through a link, which may have meant files of other names.
         let isBehindLink: Bool
 
@@ -25,6 +31,7 @@ struct FormerFiles {
     struct Candidate {
         let name: RotatedName
         let time: UInt64
+        var inode: UInt64 = 0
     }
 
     /// Finds the bookmark's file by its inode, wherever in the directory it was moved (logrotate's `create`).
@@ -61,31 +68,47 @@ struct FormerFiles {
     }
 
     private init(
-        _ former: String, _ file: ObservedFile, of source: Source, _ names: [String]
+        _ name: String, _ file: ObservedFile, of source: Source, _ names: [String]
     ) throws(LineTransferError) {
         var others: [Candidate] = []
-        for other in names where other != source.name && other != former {
-            guard let name = RotatedName(other, of: source.name, behindLink: source.isBehindLink) else { continue }
+        for other in names where other != source.name && other != name {
+            guard let rotated = RotatedName(other, of: source.name, behindLink: source.isBehindLink) else { continue }
             let status = try fileCall(source.reading(other)) { () throws(FileError) in
                 try source.directory.status(of: other)
             }
-            guard let status, status.kind == .regular else { continue }
-            others.append(Candidate(name: name, time: status.modificationTime))
+            guard let status, status.kind == .regular, status.inode != source.inode else { continue }
+            others.append(Candidate(name: rotated, time: status.modificationTime, inode: status.inode))
         }
-        let name = RotatedName(former, of: source.name, behindLink: source.isBehindLink)
-        let since = Self.since(name, file.modificationTime, among: others)
-        var files = [file]
-        for other in since.read {
-            // One that cannot be read is an error: its lines would be left out in silence.
-            let opened = try fileCall(source.reading(other)) { () throws(FileError) in
-                try source.directory.open(other, for: .reading)
+        let former = RotatedName(name, of: source.name, behindLink: source.isBehindLink)
+        let since = Self.since(former, file.modificationTime, among: others)
+        self.name = name
+        self.file = file
+        later = since.read
+        unread = since.unread.map(\.name.name)
+        namesTell = former != nil
+    }
+
+    /// Opens one of the files after the bookmark's, which may have been rotated again by now. One that is not found or
+    /// cannot be read is an error: its lines would be left out in silence.
+    static func open(_ file: Candidate, of source: Source) throws(LineTransferError) -> ObservedFile {
+        let purpose = source.reading(file.name.name)
+        func opened(_ name: String) throws(LineTransferError) -> (any StorageFile)? {
+            try fileCall(purpose) { () throws(FileError) in
+                guard let status = try source.directory.status(of: name), status.kind == .regular,
+                    status.inode == file.inode
+                else { return nil }
+                let opened = try source.directory.open(name, for: .reading)
+                return try opened.status().inode == file.inode ? opened : nil
             }
-            files.append(try ObservedFile(opened, beside: nil, for: source.reading(other)))
         }
-        self.files = files
-        self.names = [former] + since.read
-        unread = since.unread
-        namesTell = name != nil
+        if let found = try opened(file.name.name) { return try ObservedFile(found, beside: nil, for: purpose) }
+        for name in try list(source) where name != source.name {
+            if let found = try opened(name) { return try ObservedFile(found, beside: nil, for: purpose) }
+        }
+        throw LineTransferError(
+            .fileOperation,
+            "\(file.name.name), a former \(source.name), was removed before its lines were put; put again, which looks "
+                + "for what is left of it")
     }
 
     /// Which of the other files were last written after a former one, oldest first, and so had the source's name after
@@ -93,7 +116,7 @@ struct FormerFiles {
     /// every way of rotating gives out names in an order; where it does not tell two apart, the names do.
     static func since(
         _ former: RotatedName?, _ time: UInt64, among others: [Candidate]
-    ) -> (read: [String], unread: [String]) {
+    ) -> (read: [Candidate], unread: [Candidate]) {
         let later = others.filter { $0.time >= time }.sorted {
             $0.time == $1.time ? $0.name.precedes($1.name) : $0.time < $1.time
         }
@@ -101,7 +124,7 @@ struct FormerFiles {
             guard let former, !other.name.isCompressed, other.name.form == former.form else { return false }
             return other.time > time || former.precedes(other.name)
         }
-        return (later.filter(isRead).map(\.name.name), later.filter { !isRead($0) }.map(\.name.name))
+        return (later.filter(isRead), later.filter { !isRead($0) })
     }
 
     private static func list(_ source: Source) throws(LineTransferError) -> [String] {

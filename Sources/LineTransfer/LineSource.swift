@@ -16,10 +16,15 @@ public struct LineSource {
     /// What an operator should know about the file: that it was truncated, rotated or replaced, and what follows from
     /// it.
     public let findings: [String]
-    /// The files to read, the one that is being read first: after a rotation the rest of the former one, then the new
-    /// one.
-    private var parts: [Part]
-    private let directory: any StorageDirectory
+    /// The file that is being read: after a rotation first the rest of the former one.
+    private var part: Part
+    /// Those that were rotated since.
+    private var later: [FormerFiles.Candidate]
+    /// The one that has the name now, if it is not being read yet.
+    private var newest: ObservedFile?
+    private let source: FormerFiles.Source
+    private let readBytes: Int
+    private let maximumLineBytes: Int
     /// The names under which the files were opened survive a power cut.
     private var namesAreDurable = false
 
@@ -32,14 +37,15 @@ public struct LineSource {
         _ name: String, in directory: any StorageDirectory, knownAs path: String? = nil, bookmark: FileBookmark?,
         readBytes: Int = 512 << 10, maximumLineBytes: Int = LineSplitter.maximumLineBytes
     ) throws(LineTransferError) {
-        self.directory = directory
+        (self.readBytes, self.maximumLineBytes) = (readBytes, maximumLineBytes)
         let purpose = "reading the lines of \(name)"
         let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
         let opened = try ObservedFile(file, beside: bookmark, for: purpose)
         let decision = SourceDecision(bookmark, opened.observation)
         let ownPath = "\(directory.path)/\(name)"
-        let source = FormerFiles.Source(
-            name: name, directory: directory, isBehindLink: path.map { $0 != ownPath } ?? false)
+        source = FormerFiles.Source(
+            name: name, directory: directory, inode: opened.observation.inode,
+            isBehindLink: path.map { $0 != ownPath } ?? false)
         var former: FormerFiles?
         if let bookmark {
             switch decision {
@@ -50,14 +56,13 @@ public struct LineSource {
         }
         findings = Self.findings(
             decision, path ?? ownPath, opened.observation.size, put: bookmark?.offset ?? 0, former)
-        let files = (former?.files ?? []) + [opened]
         // The bookmark is about the first one; of a source that is read again from its beginning, about none.
         let isAboutFirst = decision == .goOn || former != nil
-        parts = files.indices.map { index in
-            Part(
-                files[index], from: index == 0 && isAboutFirst ? bookmark : nil, readBytes: readBytes,
-                maximumLineBytes: maximumLineBytes)
-        }
+        part = Part(
+            former?.file ?? opened, from: isAboutFirst ? bookmark : nil, readBytes: readBytes,
+            maximumLineBytes: maximumLineBytes)
+        later = former?.later ?? []
+        newest = former == nil ? nil : opened
     }
 
     private static func findings(
@@ -117,24 +122,35 @@ public struct LineSource {
     /// - Throws: ``LineTransferError/Code/lineTooLong`` when the next line is,
     ///   ``LineTransferError/Code/fileOperation``.
     public mutating func nextBatch(_ limits: LineBatch.Limits) throws(LineTransferError) -> LineBatch? {
-        while !parts.isEmpty {
+        repeat {
             var batch = LineBatch(limits)
-            while try !parts[0].take(into: &batch), !parts[0].hasEnded { try parts[0].read() }
+            while try !part.take(into: &batch), !part.hasEnded { try part.read() }
             // The part stays until the batch was put: its bookmark is asked of it.
             if !batch.isEmpty {
                 try makeDurable()
                 return batch
             }
-            parts.removeFirst()
-        }
+        } while try goOn()
         return nil
+    }
+
+    /// To the next file, if there is one.
+    private mutating func goOn() throws(LineTransferError) -> Bool {
+        var next = newest
+        if let first = later.first {
+            next = try FormerFiles.open(first, of: source)
+            later.removeFirst()
+        } else {
+            newest = nil
+        }
+        guard let next else { return false }
+        part = Part(next, from: nil, readBytes: readBytes, maximumLineBytes: maximumLineBytes)
+        return true
     }
 
     /// The bookmark to commit together with the lines before a place in the batch that came last.
     public func bookmark(at boundary: LineRun.Boundary) -> FileBookmark {
-        precondition(!parts.isEmpty, "there is no batch whose bookmark could be asked for")
-        let part = parts[0]
-        return FileBookmark(
+        FileBookmark(
             .source, device: part.device, inode: part.inode, offset: boundary.offset, lines: boundary.lines,
             endsWithoutNewline: boundary.endsWithoutNewline, head: part.head.fingerprint(before: boundary.offset),
             tail: boundary.tail)
@@ -142,9 +158,9 @@ public struct LineSource {
 
     /// The lines that were given out, and the names of their files.
     private mutating func makeDurable() throws(LineTransferError) {
-        try parts[0].makeDurable()
+        try part.makeDurable()
         if namesAreDurable { return }
-        let directory = directory
+        let directory = source.directory
         try synchronizing { () throws(FileError) in try directory.synchronize() }
         namesAreDurable = true
     }

@@ -279,6 +279,48 @@ import Testing
         #expect(calls.filter { $0.key.contains("other.log") }.values.allSatisfy { $0 == 1 })
     }
 
+    @Test func eachFileInBetweenIsOpenedWhenItsTurnComesWhereverItHasGoneByThen() throws {
+        let place = try Place()
+        place.write("one\n", at: 10)
+        #expect(try place.run() == ["one"])
+        try place.directory.rename("app.log", to: "app.log.4")
+        for age in 1...3 { place.write("line \(age)\n", to: "app.log.\(age)", at: UInt64(50 - age)) }
+        place.write("two\n", at: 60)
+        place.disk.options.countsReads = true
+        var opened: [String] = []
+        place.disk.beforeOperation = { if $0.operation == .open { opened.append($0.path) } }
+        defer { place.disk.beforeOperation = nil }
+        var source = try LineSource("app.log", in: place.directory, bookmark: place.bookmark, readBytes: 4096)
+        #expect(opened == ["/logs/app.log", "/logs/app.log.4"])
+        #expect(try source.nextBatch(LineBatch.Limits(lines: 9))?.lines == [bytes("line 3")])
+        #expect(opened.last == "/logs/app.log.3" && opened.count == 3)
+        for age in [3, 2, 1] { try place.directory.rename("app.log.\(age)", to: "app.log.\(age + 1)") }
+        try place.directory.rename("app.log", to: "app.log.1")
+        #expect(try source.nextBatch(LineBatch.Limits(lines: 9))?.lines == [bytes("line 2")])
+        try place.directory.unlink("app.log.2")
+        for _ in 0..<2 {
+            let error = #expect(throws: LineTransferError.self) { try source.nextBatch(LineBatch.Limits(lines: 9)) }
+            #expect(error?.message.hasPrefix("app.log.1, a former app.log, was removed") == true)
+        }
+    }
+
+    @Test func aSourceThatIsRotatedWhileTheFormerFilesAreLookedForIsPutOnce() throws {
+        let place = try Place()
+        place.write("one\n", at: 10)
+        #expect(try place.run() == ["one"])
+        try place.directory.rename("app.log", to: "app.log.2")
+        place.write("two\n", at: 20)
+        place.disk.options.countsReads = true
+        place.disk.beforeOperation = { [disk = place.disk] operation in
+            guard operation.operation == .list else { return }
+            disk.beforeOperation = nil
+            try? place.directory.rename("app.log", to: "app.log.1")
+            disk.setContents(of: "/logs/app.log", to: bytes("three\n"))
+        }
+        #expect(try place.run() == ["two"])
+        #expect(try place.run() == ["three"])
+    }
+
     @Test func theFilesAfterAFormerOneAreToldByTimeAndThenByName() {
         typealias Since = (read: [String], unread: [String])
         func since(_ former: String, _ time: UInt64, _ others: [(String, UInt64)], link: String? = nil) -> Since {
@@ -288,8 +330,9 @@ import Testing
                     FormerFiles.Candidate(name: $0, time: time)
                 }
             }
-            return FormerFiles.since(
-                RotatedName(former, of: source, behindLink: link != nil), time, among: candidates)
+            let former = RotatedName(former, of: source, behindLink: link != nil)
+            let found = FormerFiles.since(former, time, among: candidates)
+            return (found.read.map(\.name.name), found.unread.map(\.name.name))
         }
         let table: [(former: String, others: [(String, UInt64)], read: [String], unread: [String])] = [
             ("a.log.3", [("a.log.1", 9), ("a.log.2", 8), ("a.log.4", 6)], ["a.log.2", "a.log.1"], []),
