@@ -80,6 +80,8 @@ static void fill(linux_status_t *status, const struct stat *from) {
     status->link_count = from->st_nlink;
     status->device = from->st_dev;
     status->inode = from->st_ino;
+    status->modified_ns =
+        from->st_mtim.tv_sec < 0 ? 0 : (uint64_t)from->st_mtim.tv_sec * 1000000000u + (uint64_t)from->st_mtim.tv_nsec;
     status->kind = S_ISREG(from->st_mode)   ? LINUX_KIND_REGULAR
                    : S_ISDIR(from->st_mode) ? LINUX_KIND_DIRECTORY
                    : S_ISLNK(from->st_mode) ? LINUX_KIND_LINK

@@ -148,9 +148,13 @@ public struct FileStatus: Sendable, Equatable {
     public var linkCount: UInt64
     public var device: UInt64
     public var inode: UInt64
+    /// When its bytes or its size were changed last, in nanoseconds since 1970, as exact as the file system keeps it.
+    /// Anybody may set it, and clocks are set back: no more than a hint at an order.
+    public var modificationTime: UInt64
 
     public init(
-        kind: Kind, size: UInt64, allocatedBytes: UInt64, linkCount: UInt64, device: UInt64, inode: UInt64
+        kind: Kind, size: UInt64, allocatedBytes: UInt64, linkCount: UInt64, device: UInt64, inode: UInt64,
+        modificationTime: UInt64
     ) {
         self.kind = kind
         self.size = size
@@ -158,6 +162,7 @@ public struct FileStatus: Sendable, Equatable {
         self.linkCount = linkCount
         self.device = device
         self.inode = inode
+        self.modificationTime = modificationTime
     }
 }
 

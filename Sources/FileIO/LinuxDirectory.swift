@@ -232,7 +232,7 @@ extension FileStatus {
             }
         self.init(
             kind: kind, size: found.size, allocatedBytes: found.allocated_bytes, linkCount: found.link_count,
-            device: found.device, inode: found.inode)
+            device: found.device, inode: found.inode, modificationTime: found.modified_ns)
     }
 }
 

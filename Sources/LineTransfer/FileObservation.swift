@@ -27,6 +27,7 @@ struct FileObservation: Equatable, Sendable {
 struct ObservedFile {
     let file: any StorageFile
     let observation: FileObservation
+    let modificationTime: UInt64
     /// The file's first bytes, as many as a fingerprint covers.
     let first: [UInt8]
     /// The bytes before the bookmark's offset.
@@ -36,7 +37,7 @@ struct ObservedFile {
         _ file: any StorageFile, beside bookmark: FileBookmark?, for purpose: String
     ) throws(LineTransferError) {
         self.file = file
-        (observation, first, tail) = try fileCall(purpose) { () throws(FileError) in
+        (observation, modificationTime, first, tail) = try fileCall(purpose) { () throws(FileError) in
             let status = try file.status()
             let first = try Self.bytes(of: file, 0..<min(status.size, UInt64(Fingerprint.maximumBytes)))
             let offset = bookmark?.offset ?? 0
@@ -45,7 +46,7 @@ struct ObservedFile {
             let observation = FileObservation(
                 device: status.device, inode: status.inode, size: status.size,
                 head: Fingerprint(of: first.prefix(Int(covered))), tail: Fingerprint(of: last))
-            return (observation, first, last)
+            return (observation, status.modificationTime, first, last)
         }
     }
 

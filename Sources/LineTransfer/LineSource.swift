@@ -16,54 +16,64 @@ public struct LineSource {
     /// What an operator should know about the file: that it was truncated, rotated or replaced, and what follows from
     /// it.
     public let findings: [String]
-    /// The files to read, the one that is being read first: after a rotation the rest of the former one, then the new
-    /// one.
-    private var parts: [Part]
-    private let directory: any StorageDirectory
+    /// The file that is being read: after a rotation first the rest of the former one.
+    private var part: Part
+    /// Those that were rotated since.
+    private var later: [FormerFiles.Candidate]
+    /// The one that has the name now, if it is not being read yet.
+    private var newest: ObservedFile?
+    private let source: FormerFiles.Source
+    private let readBytes: Int
+    private let maximumLineBytes: Int
     /// The names under which the files were opened survive a power cut.
     private var namesAreDurable = false
 
     /// Opens `name` and decides by its bookmark where to begin. Reads 512 bytes of it at most; after a rotation or
     /// truncation looks at the other files of its directory too.
     ///
+    /// - Parameter path: under which it is known, when that is another one, because links lead to it.
     /// - Throws: ``LineTransferError/Code/fileOperation``.
     public init(
-        _ name: String, in directory: any StorageDirectory, bookmark: FileBookmark?, readBytes: Int = 512 << 10,
-        maximumLineBytes: Int = LineSplitter.maximumLineBytes
+        _ name: String, in directory: any StorageDirectory, knownAs path: String? = nil, bookmark: FileBookmark?,
+        readBytes: Int = 512 << 10, maximumLineBytes: Int = LineSplitter.maximumLineBytes
     ) throws(LineTransferError) {
-        self.directory = directory
+        (self.readBytes, self.maximumLineBytes) = (readBytes, maximumLineBytes)
         let purpose = "reading the lines of \(name)"
         let file = try fileCall(purpose) { () throws(FileError) in try directory.open(name, for: .reading) }
         let opened = try ObservedFile(file, beside: bookmark, for: purpose)
         let decision = SourceDecision(bookmark, opened.observation)
+        let ownPath = "\(directory.path)/\(name)"
+        source = FormerFiles.Source(
+            name: name, directory: directory, inode: opened.observation.inode,
+            isBehindLink: path.map { $0 != ownPath } ?? false)
         var former: FormerFiles?
         if let bookmark {
             switch decision {
             case .start, .goOn: break
-            case .truncated, .rewritten: former = try FormerFiles.copied(from: name, in: directory, bookmark)
-            case .replaced: former = try FormerFiles.moved(from: name, in: directory, bookmark)
+            case .truncated, .rewritten: former = try FormerFiles.copied(from: source, bookmark)
+            case .replaced: former = try FormerFiles.moved(from: source, bookmark)
             }
         }
         findings = Self.findings(
-            decision, "\(directory.path)/\(name)", opened.observation.size, put: bookmark?.offset ?? 0, former)
-        let files = (former?.files ?? []) + [opened]
+            decision, path ?? ownPath, opened.observation.size, put: bookmark?.offset ?? 0, former)
         // The bookmark is about the first one; of a source that is read again from its beginning, about none.
         let isAboutFirst = decision == .goOn || former != nil
-        parts = files.indices.map { index in
-            Part(
-                files[index], from: index == 0 && isAboutFirst ? bookmark : nil, readBytes: readBytes,
-                maximumLineBytes: maximumLineBytes)
-        }
+        part = Part(
+            former?.file ?? opened, from: isAboutFirst ? bookmark : nil, readBytes: readBytes,
+            maximumLineBytes: maximumLineBytes)
+        later = former?.later ?? []
+        newest = former == nil ? nil : opened
     }
 
     private static func findings(
         _ decision: SourceDecision, _ path: String, _ size: UInt64, put offset: UInt64, _ former: FormerFiles?
     ) -> [String] {
         let found = former?.names.joined(separator: ", ") ?? ""
+        let notPut = former.map(notPut) ?? ""
         let copy =
             former == nil
-            ? "what it held behind byte \(offset) before that, if anything, was not put"
-            : "the rest of what it held before that is put first, from \(found)"
+            ? "what it held behind byte \(offset) before that, if anything, was not put, nor what was copied away since"
+            : "the rest of what it held before that is put first, from \(found)\(notPut)"
         switch decision {
         case .start, .goOn:
             return []
@@ -77,7 +87,9 @@ public struct LineSource {
                 "\(path) was written anew: it does not hold what was put of it; \(copy); starting at its beginning"
             ]
         case .replaced where former != nil:
-            return ["\(path) was rotated: the rest of the former file, now \(found), is put before the new one"]
+            return [
+                "\(path) was rotated: the rest of the former file, now \(found), is put before the new one\(notPut)"
+            ]
         case .replaced:
             return [
                 "\(path) was replaced, and the file of before is not in its directory any more: what that one held "
@@ -87,30 +99,58 @@ public struct LineSource {
         }
     }
 
+    /// What an operator has to look after, since the bookmark goes past it.
+    private static func notPut(_ former: FormerFiles) -> String {
+        var text = ""
+        if !former.unread.isEmpty {
+            text +=
+                "; not put: \(former.unread.joined(separator: ", ")) (last written no earlier than \(former.names[0]), "
+                + "but compressed, named in another way, or of its very time): put by hand those that hold lines not "
+                + "put before, from standard input, decompressed"
+        }
+        if !former.namesTell {
+            text +=
+                "; by the name \(former.names[0]) it cannot be told which other files were rotated since: what these "
+                + "hold was not put"
+        }
+        return text
+    }
+
     /// The next lines; nil at the end. All of them are of one file, and durable in it. Costs a sync whenever it gets
     /// behind what the file held at the last one: of a file that nobody writes to, one in all.
     ///
     /// - Throws: ``LineTransferError/Code/lineTooLong`` when the next line is,
     ///   ``LineTransferError/Code/fileOperation``.
     public mutating func nextBatch(_ limits: LineBatch.Limits) throws(LineTransferError) -> LineBatch? {
-        while !parts.isEmpty {
+        repeat {
             var batch = LineBatch(limits)
-            while try !parts[0].take(into: &batch), !parts[0].hasEnded { try parts[0].read() }
+            while try !part.take(into: &batch), !part.hasEnded { try part.read() }
             // The part stays until the batch was put: its bookmark is asked of it.
             if !batch.isEmpty {
                 try makeDurable()
                 return batch
             }
-            parts.removeFirst()
-        }
+        } while try goOn()
         return nil
+    }
+
+    /// To the next file, if there is one.
+    private mutating func goOn() throws(LineTransferError) -> Bool {
+        var next = newest
+        if let first = later.first {
+            next = try FormerFiles.open(first, of: source)
+            later.removeFirst()
+        } else {
+            newest = nil
+        }
+        guard let next else { return false }
+        part = Part(next, from: nil, readBytes: readBytes, maximumLineBytes: maximumLineBytes)
+        return true
     }
 
     /// The bookmark to commit together with the lines before a place in the batch that came last.
     public func bookmark(at boundary: LineRun.Boundary) -> FileBookmark {
-        precondition(!parts.isEmpty, "there is no batch whose bookmark could be asked for")
-        let part = parts[0]
-        return FileBookmark(
+        FileBookmark(
             .source, device: part.device, inode: part.inode, offset: boundary.offset, lines: boundary.lines,
             endsWithoutNewline: boundary.endsWithoutNewline, head: part.head.fingerprint(before: boundary.offset),
             tail: boundary.tail)
@@ -118,9 +158,9 @@ public struct LineSource {
 
     /// The lines that were given out, and the names of their files.
     private mutating func makeDurable() throws(LineTransferError) {
-        try parts[0].makeDurable()
+        try part.makeDurable()
         if namesAreDurable { return }
-        let directory = directory
+        let directory = source.directory
         try synchronizing { () throws(FileError) in try directory.synchronize() }
         namesAreDurable = true
     }

@@ -37,7 +37,8 @@ final class SimulatedDirectory: StorageDirectory, @unchecked Sendable {
         if entry.kind == .regular { return FileStatus(of: entry.inode, on: disk) }
         return FileStatus(
             kind: entry.kind, size: 0, allocatedBytes: entry.kind == .directory ? UInt64(Page.byteCount) : 0,
-            linkCount: entry.kind == .directory ? 2 : 1, device: FileStatus.simulatedDevice, inode: entry.inode)
+            linkCount: entry.kind == .directory ? 2 : 1, device: FileStatus.simulatedDevice, inode: entry.inode,
+            modificationTime: disk.modificationTimes[entry.inode] ?? 0)
     }
 
     func open(_ name: String, for access: FileAccess) throws(FileError) -> any StorageFile {
@@ -152,6 +153,7 @@ extension FileStatus {
         let image = disk.live.files[inode] ?? FileImage()
         self.init(
             kind: .regular, size: image.size, allocatedBytes: image.allocatedBytes,
-            linkCount: UInt64(disk.live.linkCount(of: inode)), device: Self.simulatedDevice, inode: inode)
+            linkCount: UInt64(disk.live.linkCount(of: inode)), device: Self.simulatedDevice, inode: inode,
+            modificationTime: disk.modificationTimes[inode] ?? 0)
     }
 }

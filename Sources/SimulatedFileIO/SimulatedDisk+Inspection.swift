@@ -28,6 +28,15 @@ extension SimulatedDisk {
         durable.files[inode] = image
         pendingOperations.removeAll { $0.inode == inode }
         diverged.remove(inode)
+        noteModification(of: inode)
+    }
+
+    /// Says that a file was changed at another time than now, in nanoseconds since 1970, as `touch` does.
+    public func setModificationTime(of path: String, to time: UInt64) {
+        guard let (directory, name) = live.place(of: path), let entry = live.directories[directory]?[name] else {
+            preconditionFailure("there is no \(path)")
+        }
+        modificationTimes[entry.inode] = time
     }
 
     /// Puts something under a name, unless something of that kind is there. Its directory must exist.
@@ -39,7 +48,10 @@ extension SimulatedDisk {
         let found = live.directories[directory]?[name]
         let entry =
             if let found, found.kind == kind { found } else { DirectoryEntry(inode: nextInode, kind: kind) }
-        if entry != found { nextInode += 1 }
+        if entry != found {
+            nextInode += 1
+            noteModification(of: entry.inode)
+        }
         live.add(name, entry, to: directory)
         durable.add(name, entry, to: directory)
         if kind == .regular && live.files[entry.inode] == nil { live.files[entry.inode] = FileImage() }

@@ -73,6 +73,11 @@ public final class SimulatedDisk: @unchecked Sendable {
     var durable = DiskImage()
     /// Files whose live image shows bytes that are neither durable nor pending, since a sync failed.
     var diverged: Set<UInt64> = []
+    /// When each file was last written, cut or made, by inode, whether or not that change is durable: no fsync is
+    /// promised to keep a time, and no crash to undo it. Left out of the hashes, so that equal contents stay equal.
+    var modificationTimes: [UInt64: UInt64] = [:]
+    /// The wall clock of the runtime that came last; nil before there is one.
+    var wallClock: (() -> UInt64)?
     var nextInode: UInt64 = DiskImage.root + 1
     var nextOperationID = 1
     var handleCounts: [UInt64: Int] = [:]
@@ -94,6 +99,7 @@ public final class SimulatedDisk: @unchecked Sendable {
         copy.live = live
         copy.durable = durable
         copy.diverged = diverged
+        copy.modificationTimes = modificationTimes
         copy.nextInode = nextInode
         copy.nextOperationID = nextOperationID
         return copy
@@ -106,6 +112,7 @@ public final class SimulatedDisk: @unchecked Sendable {
     public func crashed(keeping choice: CrashChoice) -> SimulatedDisk {
         let survivor = SimulatedDisk(options)
         survivor.nextInode = nextInode
+        survivor.modificationTimes = modificationTimes
         survivor.nextOperationID = nextOperationID
         var image = durable
         var touched: Set<UInt64> = []
@@ -208,5 +215,14 @@ public final class SimulatedDisk: @unchecked Sendable {
         pendingOperations.append(
             PendingOperation(id: nextOperationID, path: path, effect: effect, submission: submission))
         nextOperationID += 1
+        switch effect {
+        case .write(let inode, _, _), .size(let inode, _, _, _): noteModification(of: inode)
+        case .add(_, _, let entry): noteModification(of: entry.inode)
+        case .remove, .rename: break
+        }
+    }
+
+    func noteModification(of inode: UInt64) {
+        modificationTimes[inode] = wallClock?() ?? 0
     }
 }

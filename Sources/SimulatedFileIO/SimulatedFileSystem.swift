@@ -12,6 +12,8 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
     public init(disk: SimulatedDisk, runtime: SimulatedRuntime) {
         self.disk = disk
         self.runtime = runtime
+        // Weak: work that the runtime holds may hold the disk.
+        disk.wallClock = { [weak runtime] in runtime?.wallClock() ?? 0 }
     }
 
     /// As documented in ``FileSystem``, with the order of ``LinuxFileSystem``: each level is durable before the next one

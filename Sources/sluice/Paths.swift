@@ -6,6 +6,8 @@ import LineTransfer
 struct FilePlace {
     var directory: String
     var name: String
+    /// Absolute, and what names the bookmark.
+    var path: String
     var bookmarkName: String
 
     /// Of a file to read, which must be there. Its bookmark is named by the path as it was given, made absolute: of the
@@ -20,7 +22,7 @@ struct FilePlace {
         let (parent, last) = split(path)
         let given = joined(try resolved(parent, "opening the file of lines"), last)
         let (directory, name) = split(real)
-        return FilePlace(directory: directory, name: name, bookmarkName: BookmarkName.source(given.utf8))
+        return FilePlace(directory: directory, name: name, path: given, bookmarkName: BookmarkName.source(given.utf8))
     }
 
     /// Of a file to write, in a directory that is there. Its bookmark is named by the path behind all links: under two
@@ -38,7 +40,7 @@ struct FilePlace {
                     + "output: sluice take DIR > \(path)")
         }
         let (directory, name) = split(real)
-        return FilePlace(directory: directory, name: name, bookmarkName: BookmarkName.sink(real.utf8))
+        return FilePlace(directory: directory, name: name, path: real, bookmarkName: BookmarkName.sink(real.utf8))
     }
 
     func open() throws(LineTransferError) -> any StorageDirectory {

@@ -48,7 +48,7 @@ struct PutCommand {
         let bookmark = try channel.bookmark(name).map { (value) throws(LineTransferError) in
             try FileBookmark(decoding: value, of: .source, named: name)
         }
-        var source = try LineSource(place.name, in: try place.open(), bookmark: bookmark)
+        var source = try LineSource(place.name, in: try place.open(), knownAs: place.path, bookmark: bookmark)
         source.findings.forEach(complain)
         let report = PutReport(acknowledges)
         defer { report.end() }

@@ -108,6 +108,24 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func aFileTellsWhenItWasWrittenLastUnderEachOfItsNames(_ kind: Kind) throws {
+        let world = try World(kind)
+        let directory = try world.directory()
+        let file = try directory.create("file", method: .writeThenSync)
+        let made = try file.status().modificationTime
+        // The kernel's own clock may be behind ours by a tick.
+        let now = world.runtime.wallClock()
+        #expect(made <= now && now - made < 60_000_000_000)
+        try file.put([1, 2, 3])
+        let written = try file.status().modificationTime
+        #expect(written >= made)
+        try directory.rename("file", to: "other")
+        #expect(try directory.status(of: "other")?.modificationTime == written)
+        #expect(try directory.open("other", for: .reading).bytes(10) == [1, 2, 3])
+        #expect(try file.status().modificationTime == written)
+    }
+
+    @Test(arguments: Kind.allCases)
     func renameReplacesAndKeepsTheFile(_ kind: Kind) throws {
         let world = try World(kind)
         let directory = try world.directory()

@@ -32,6 +32,29 @@ struct Bench {
 @Suite struct SimulatedCrashTests {
     private let zeros = [UInt8](repeating: 0, count: 4096)
 
+    @Test func theTimeOfTheLastWriteSurvivesRenamesCopiesAndCrashes() throws {
+        let bench = try Bench()
+        let file = try bench.durableFile("a", zeros)
+        let planted = try file.status().modificationTime
+        #expect(planted == bench.runtime.wallClock())
+        bench.runtime.advance(by: 5)
+        try file.put([1, 2, 3])
+        #expect(try file.status().modificationTime == planted + 5)
+        bench.runtime.advance(by: 5)
+        try file.truncate(to: 2)
+        bench.runtime.advance(by: 5)
+        try bench.directory.rename("a", to: "b")
+        try bench.directory.synchronize()
+        let (clone, killed) = (bench.disk.clone(), bench.disk.killed())
+        for disk in [bench.disk, clone, killed, bench.disk.crashed(keeping: .nothing)] {
+            let other = SimulatedFileSystem(disk: disk, runtime: SimulatedRuntime(seed: 2))
+            let status = try other.openDirectory(at: "/disk").status(of: "b")
+            #expect(status?.modificationTime == planted + 10)
+        }
+        bench.disk.setModificationTime(of: "/disk/b", to: 7)
+        #expect(try file.status().modificationTime == 7)
+    }
+
     @Test func whatWasNotSyncedCanBeLostAndWhatWasCannot() throws {
         let bench = try Bench()
         let file = try bench.durableFile("a", zeros)

@@ -18,8 +18,9 @@ import Testing
             directory = try system.openDirectory(at: "/logs")
         }
 
-        func write(_ text: String, to name: String = "app.log") {
+        func write(_ text: String, to name: String = "app.log", at time: UInt64? = nil) {
             disk.setContents(of: "/logs/\(name)", to: bytes(text))
+            if let time { disk.setModificationTime(of: "/logs/\(name)", to: time) }
         }
 
         func text(of name: String = "app.log") -> String {
@@ -29,8 +30,10 @@ import Testing
         func append(_ text: String) { write(self.text() + text) }
 
         /// Puts at most so many batches, as a process that is killed then; the lines that it put.
-        func run(batch: Int = 2, batches: Int = .max) throws -> [String] {
-            var source = try LineSource("app.log", in: directory, bookmark: bookmark, readBytes: 4096)
+        func run(
+            _ name: String = "app.log", as path: String? = nil, batch: Int = 2, batches: Int = .max
+        ) throws -> [String] {
+            var source = try LineSource(name, in: directory, knownAs: path, bookmark: bookmark, readBytes: 4096)
             findings = source.findings
             var lines: [String] = []
             for _ in 0..<batches {
@@ -178,18 +181,180 @@ import Testing
         #expect(place.findings == [])
     }
 
-    @Test func theNamesOfRotationTellTheOrderOfTheirFiles() {
-        func later(_ former: String, _ names: [String]) -> [String] {
-            FormerFiles.later(than: former, of: "a.log", among: names)
+    /// Puts the first line of `app.log`, has it rotated under the first of these names, and written two files more, of
+    /// which the first is rotated under the second name; what the next put says and puts.
+    private func afterTwoRotations(_ former: String, _ between: String) throws -> (lines: [String], finding: String) {
+        let place = try Place()
+        place.write("one\ntwo\n", at: 10)
+        #expect(try place.run(batch: 1, batches: 1) == ["one"])
+        try place.directory.rename("app.log", to: former)
+        place.write("three\nfour\n", to: between, at: 20)
+        place.write("five\n", at: 30)
+        let lines = try place.run()
+        #expect(place.findings.count == 1)
+        let finding = place.findings[0]
+        #expect(try place.run() == [])
+        #expect(place.findings == [])
+        return (lines, finding)
+    }
+
+    @Test(arguments: [
+        ("app.log.2", "app.log.1"), ("app.log.1", "app.log.2"), ("app.log.9", "app.log.10"),
+        ("app.log-20260131", "app.log-20260201"), ("app.log-31012026", "app.log-01022026"),
+        ("app-20260131.log", "app-20260201.log"), ("app.1.log", "app.2.log"), ("app.2.log", "app.1.log"),
+        ("app-2026-01-31-9.log", "app-2026-01-31-10.log"),
+    ])
+    func theFileInBetweenIsPutWhereverItsNameSorts(_ former: String, _ between: String) throws {
+        let (lines, finding) = try afterTwoRotations(former, between)
+        #expect(lines == ["two", "three", "four", "five"])
+        #expect(finding.contains("now \(former), \(between), is put") && !finding.contains("not put"), "\(finding)")
+    }
+
+    @Test(arguments: [
+        ("app.log.2", "app.log.1.gz"), ("app.log.1", "app.log.2.zst"), ("app.log.1", "app.log-20260201"),
+        ("app-20260131.log", "app-20260201.log.xz"), ("app.log.old", "app.log.older"),
+    ])
+    func aFileInBetweenThatIsNotReadIsNamed(_ former: String, _ between: String) throws {
+        let (lines, finding) = try afterTwoRotations(former, between)
+        #expect(lines == ["two", "five"])
+        #expect(
+            finding.contains("now \(former), is put") && finding.contains("not put: \(between) (last"), "\(finding)")
+    }
+
+    @Test func aFormerFileWhoseNameTellsNothingOfTheOthersIsSaid() throws {
+        let (lines, finding) = try afterTwoRotations("elsewhere", "neither")
+        #expect(lines == ["two", "five"])
+        #expect(finding.contains("by the name elsewhere it cannot be told"), "\(finding)")
+    }
+
+    @Test func aGapAmongTheFilesInBetweenIsNamedAndOlderFilesAreNotPutAgain() throws {
+        let place = try Place()
+        place.write("old\n", to: "app.log.4", at: 5)
+        place.write("old\n", to: "app.log.0", at: 5)
+        place.write("old\n", to: "app.log.5.gz", at: 5)
+        place.write("another\n", to: "app-error.log", at: 25)
+        place.write("one\ntwo\n", at: 10)
+        #expect(try place.run(batch: 1, batches: 1) == ["one"])
+        try place.directory.rename("app.log", to: "app.log.3")
+        place.write("compressed", to: "app.log.2.gz", at: 20)
+        place.write("three\n", to: "app.log.1", at: 30)
+        place.write("four\n", at: 40)
+        #expect(try place.run() == ["two", "three", "four"])
+        #expect(place.findings.count == 1 && place.findings[0].contains("now app.log.3, app.log.1, is put"))
+        #expect(place.findings[0].contains("not put: app.log.2.gz (last"))
+    }
+
+    @Test func behindALinkTheFilesInBetweenAreThoseWhoseNamesDifferInDigits() throws {
+        let place = try Place()
+        place.write("one\ntwo\n", to: "app-9", at: 10)
+        #expect(try place.run("app-9", as: "/logs/current", batch: 1, batches: 1) == ["one"])
+        place.write("three\n", to: "app-10", at: 20)
+        place.write("compressed", to: "app-11.gz", at: 30)
+        place.write("alien\n", to: "web-10", at: 30)
+        place.write("old\n", to: "app-8", at: 5)
+        place.write("four\n", to: "app-12", at: 40)
+        #expect(try place.run("app-12", as: "/logs/current") == ["two", "three", "four"])
+        #expect(place.findings.count == 1)
+        #expect(
+            place.findings[0].hasPrefix("/logs/current was rotated: the rest of the former file, now app-9, app-10,"))
+        #expect(place.findings[0].contains("not put: app-11.gz (last"))
+    }
+
+    @Test func amongManyFilesOnlyThoseOfTheFamilyAreOpened() throws {
+        let place = try Place()
+        place.write("one\n", at: 10)
+        #expect(try place.run() == ["one"])
+        try place.directory.rename("app.log", to: "app.log.1")
+        for index in 0..<200 { place.write("alien\n", to: "other.log.\(index)", at: 20) }
+        for index in 2..<50 { place.write("old\n", to: "app.log.\(index)", at: 5) }
+        place.write("two\n", at: 30)
+        place.disk.options.countsReads = true
+        var calls: [String: Int] = [:]
+        place.disk.beforeOperation = { calls["\($0.operation) \($0.path)", default: 0] += 1 }
+        defer { place.disk.beforeOperation = nil }
+        #expect(try place.run() == ["two"])
+        #expect(calls.filter { $0.key.hasPrefix("open ") }.count == 2)
+        // Once while the bookmark's file is looked for, once for the time.
+        #expect((2..<50).allSatisfy { (1...2).contains(calls["status /logs/app.log.\($0)"] ?? 0) })
+        #expect(calls.filter { $0.key.contains("other.log") }.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func eachFileInBetweenIsOpenedWhenItsTurnComesWhereverItHasGoneByThen() throws {
+        let place = try Place()
+        place.write("one\n", at: 10)
+        #expect(try place.run() == ["one"])
+        try place.directory.rename("app.log", to: "app.log.4")
+        for age in 1...3 { place.write("line \(age)\n", to: "app.log.\(age)", at: UInt64(50 - age)) }
+        place.write("two\n", at: 60)
+        place.disk.options.countsReads = true
+        var opened: [String] = []
+        place.disk.beforeOperation = { if $0.operation == .open { opened.append($0.path) } }
+        defer { place.disk.beforeOperation = nil }
+        var source = try LineSource("app.log", in: place.directory, bookmark: place.bookmark, readBytes: 4096)
+        #expect(opened == ["/logs/app.log", "/logs/app.log.4"])
+        #expect(try source.nextBatch(LineBatch.Limits(lines: 9))?.lines == [bytes("line 3")])
+        #expect(opened.last == "/logs/app.log.3" && opened.count == 3)
+        for age in [3, 2, 1] { try place.directory.rename("app.log.\(age)", to: "app.log.\(age + 1)") }
+        try place.directory.rename("app.log", to: "app.log.1")
+        #expect(try source.nextBatch(LineBatch.Limits(lines: 9))?.lines == [bytes("line 2")])
+        try place.directory.unlink("app.log.2")
+        for _ in 0..<2 {
+            let error = #expect(throws: LineTransferError.self) { try source.nextBatch(LineBatch.Limits(lines: 9)) }
+            #expect(error?.message.hasPrefix("app.log.1, a former app.log, was removed") == true)
         }
-        #expect(later("a.log.3", ["a.log", "a.log.1", "a.log.2", "a.log.3", "a.log.4"]) == ["a.log.2", "a.log.1"])
-        #expect(later("a.log.1", ["a.log", "a.log.1", "a.log.2", "b.log.0"]) == [])
-        #expect(later("a.log.1", ["a.log.0", "a.log.1"]) == ["a.log.0"])
-        let dated = ["a.log", "a.log-20260101", "a.log-20260102", "a.log-20260103", "a.log-20260104.gz", "a.log.1"]
-        #expect(later("a.log-20260101", dated) == ["a.log-20260102", "a.log-20260103"])
-        #expect(later("a.log.20260101", ["a.log.1", "a.log.20260102"]) == ["a.log.20260102"])
-        #expect(later("elsewhere", ["a.log", "a.log.1", "elsewhere", "f"]) == [])
-        #expect(later("a.log.old", ["a.log", "a.log.old", "a.log.older", "a.log.zzz"]) == [])
+    }
+
+    @Test func aSourceThatIsRotatedWhileTheFormerFilesAreLookedForIsPutOnce() throws {
+        let place = try Place()
+        place.write("one\n", at: 10)
+        #expect(try place.run() == ["one"])
+        try place.directory.rename("app.log", to: "app.log.2")
+        place.write("two\n", at: 20)
+        place.disk.options.countsReads = true
+        place.disk.beforeOperation = { [disk = place.disk] operation in
+            guard operation.operation == .list else { return }
+            disk.beforeOperation = nil
+            try? place.directory.rename("app.log", to: "app.log.1")
+            disk.setContents(of: "/logs/app.log", to: bytes("three\n"))
+        }
+        #expect(try place.run() == ["two"])
+        #expect(try place.run() == ["three"])
+    }
+
+    @Test func theFilesAfterAFormerOneAreToldByTimeAndThenByName() {
+        typealias Since = (read: [String], unread: [String])
+        func since(_ former: String, _ time: UInt64, _ others: [(String, UInt64)], link: String? = nil) -> Since {
+            let source = link ?? "a.log"
+            let candidates = others.compactMap { name, time in
+                RotatedName(name, of: source, behindLink: link != nil).map {
+                    FormerFiles.Candidate(name: $0, time: time)
+                }
+            }
+            let former = RotatedName(former, of: source, behindLink: link != nil)
+            let found = FormerFiles.since(former, time, among: candidates)
+            return (found.read.map(\.name.name), found.unread.map(\.name.name))
+        }
+        let table: [(former: String, others: [(String, UInt64)], read: [String], unread: [String])] = [
+            ("a.log.3", [("a.log.1", 9), ("a.log.2", 8), ("a.log.4", 6)], ["a.log.2", "a.log.1"], []),
+            ("a.log.1", [("a.log.3", 9), ("a.log.2", 8), ("a.log.0", 6)], ["a.log.2", "a.log.3"], []),
+            ("a.log.1", [("a.log.2", 6), ("b.log.0", 9), ("a.logic", 6)], [], []),
+            ("a.log.3", [("a.log.2.gz", 8), ("a.log.1", 9), ("a.log.4.gz", 6)], ["a.log.1"], ["a.log.2.gz"]),
+            ("a.log-31012026", [("a.log-01022026", 8), ("a.log-31122025", 6)], ["a.log-01022026"], []),
+            ("a-1.log", [("a-2.log", 8), ("a-b-2.log", 8), ("a2.log", 8)], ["a-2.log"], []),
+            ("a.log.20260101", [("a.log.1", 8), ("a.log.20260102", 8)], ["a.log.20260102"], ["a.log.1"]),
+            ("a.log.old", [("a.log.older", 8), ("a.log.1", 8)], [], ["a.log.1", "a.log.older"]),
+            ("elsewhere", [("a.log.1", 8), ("f", 8)], [], ["a.log.1"]),
+            // All of the former's very time: read if the usual order says later, else named.
+            ("a.log.9", [("a.log.10", 7), ("a.log.8", 7), ("a.log.2", 7)], ["a.log.8", "a.log.2"], ["a.log.10"]),
+            ("a.log-2026", [("a.log-2027", 7), ("a.log-2025", 7)], ["a.log-2027"], ["a.log-2025"]),
+        ]
+        for row in table {
+            let (read, unread) = since(row.former, 7, row.others)
+            #expect(read == row.read && unread == row.unread, "\(row): \(read) \(unread)")
+        }
+        let linked = since("app-1", 7, [("app-2", 8), ("app-20", 9), ("web-2", 8), ("app-2.gz", 8)], link: "app-30")
+        #expect(linked.read == ["app-2", "app-20"] && linked.unread == ["app-2.gz"])
+        #expect(RotatedName("server2.log", of: "server1.log", behindLink: false) == nil)
     }
 
     @Test func afterACopyThatPrecededTheTruncationItsRestComesFirst() throws {

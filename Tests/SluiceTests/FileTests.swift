@@ -58,8 +58,31 @@ import Testing
             unsafe unlink(bench.file("current"))
             unsafe symlink("log.2", bench.file("current"))
             let rotated = bench.put(["--file", bench.file("current")])
-            #expect(rotated.code == 0 && rotated.errors.contains("was rotated"))
+            #expect(rotated.code == 0 && rotated.errors.contains("/current was rotated"))
             #expect(bench.take().text == "one\ntwo\n")
+        }
+    }
+
+    @Test func severalRotationsAreFollowedAndWhatIsNotPutIsNamed() {
+        Bench.with { bench in
+            let file = bench.file("app.log")
+            /// So many seconds after 1970.
+            func write(_ text: String, _ path: String, at time: Int) {
+                #expect(TestFiles.write(bytes(text), to: path))
+                let stamp = timespec(tv_sec: time, tv_nsec: 0)
+                #expect(unsafe utimensat(AT_FDCWD, path, [stamp, stamp], 0) == 0)
+            }
+            write("1\n", file, at: 100)
+            #expect(bench.put(["--file", file]).errors == "")
+            unsafe rename(file, file + ".1")
+            // Numbers that count up.
+            write("2\n", file + ".2", at: 200)
+            write("compressed", file + ".3.gz", at: 300)
+            write("4\n", file, at: 400)
+            let rotated = bench.put(["--file", file])
+            #expect(rotated.code == 0 && rotated.errors.contains("now app.log.1, app.log.2, is put before the new one"))
+            #expect(rotated.errors.contains("not put: app.log.3.gz ("))
+            #expect(bench.take().text == "1\n2\n4\n")
         }
     }
 

@@ -55,6 +55,7 @@ typedef struct {
     uint64_t device;
     uint64_t inode;
     uint32_t kind;  // LINUX_KIND_...
+    uint64_t modified_ns;  // since 1970; 0 for anything before
 } linux_status_t;
 
 int32_t linux_status(int32_t descriptor, linux_status_t *status);
