@@ -158,16 +158,15 @@ import TestSupport
     @Test func anAsyncTakeWaitsForItsFirstEventAndForNoLongerThanItWasTold() async throws {
         let channel = try await open()
         let clock = ContinuousClock()
-        var started = clock.now
+        let started = clock.now
         #expect(try await takeAsync(channel, waitingUpTo: .milliseconds(300)).isEmpty)
         #expect(started.duration(to: clock.now) >= .milliseconds(300))
         let putting = Task {
             try await Task.sleep(for: .milliseconds(200))
             _ = try await putAsync(channel, [7])
         }
-        started = clock.now
+        // How soon says nothing here: the threads of Swift concurrency are other tests', too.
         #expect(try await takeAsync(channel, waitingUpTo: nil).tags == [7])
-        #expect(started.duration(to: clock.now) < .seconds(30))
         try await putting.value
         try await channel.close()
     }

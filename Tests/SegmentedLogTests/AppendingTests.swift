@@ -14,7 +14,7 @@ import Testing
         #expect(log.durableThrough.nextSequence == EventSequence(1))
         #expect(
             world.names() == [
-                "0000000000000001.seg", "checkpoint", "pid", "reserve-0", "reserve-1",
+                "0000000000000001.seg", "checkpoint", "pid", "reserve-0", "reserve-1", "settings",
             ])
     }
 
