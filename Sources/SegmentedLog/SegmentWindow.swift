@@ -25,7 +25,7 @@ final class SegmentWindow {
     /// a scan take for ever, so beyond a limit they are bad unread.
     private var wasted: UInt64 = 0
     private var wasteLimit: UInt64 { 4 * max(end, 1 << 20) }
-    private static let zerosAtOnce = 4096
+    private static let pageBytes = 4096
     /// What a disk loses at once.
     private static let sectorBytes: UInt64 = 512
 
@@ -98,47 +98,38 @@ final class SegmentWindow {
         return (offset - UInt64(length), header)
     }
 
-    /// The next valid header at or after `offset`, at any multiple of 8. Sectors that cannot be read are stepped over.
+    /// The next valid header at or after `offset`, at any multiple of 8. Sectors that cannot be read are stepped over. What
+    /// has been read is looked through before more is: whoever goes from header to header reads the file once.
     func nextHeader(from offset: UInt64) -> (offset: UInt64, header: FrameHeader)? {
         var offset = (offset + 7) / 8 * 8
-        let headerBytes = UInt64(FrameHeader.byteCount)
-        while offset + headerBytes <= end {
-            let wanted = Int(min(UInt64(Self.windowBytes), end - offset))
-            guard let index = try? load(offset, count: wanted) else {
-                // Sector by sector through what the disk does not give.
-                if (try? load(offset, count: FrameHeader.byteCount)) == nil {
-                    missedSectors = true
-                    offset = (offset / Self.sectorBytes + 1) * Self.sectorBytes
-                } else if case .frame(let header) = probe(at: offset, verifyingPayload: false) {
-                    return (offset, header)
-                } else {
-                    offset += 8
-                }
+        while offset + UInt64(FrameHeader.byteCount) <= end {
+            guard let index = try? load(offset, count: FrameHeader.byteCount) else {
+                missedSectors = true
+                offset = (offset / Self.sectorBytes + 1) * Self.sectorBytes
                 continue
             }
             let buffer = self.buffer
             let bytes = buffer.bytes
-            var step = 0
-            while step + FrameHeader.byteCount <= wanted {
+            let limit = min(count, Int(end - start))
+            var step = index
+            while step + FrameHeader.byteCount <= limit {
+                let page = min((step / Self.pageBytes + 1) * Self.pageBytes, limit)
                 // Most of what is looked through are the zeros of space that was written beforehand.
-                if step + Self.zerosAtOnce <= wanted, bytes.isZero(index + step..<index + step + Self.zerosAtOnce) {
-                    step += Self.zerosAtOnce
+                if bytes.isZero(step..<page) {
+                    step = page
                     continue
                 }
-                let end = min(step + Self.zerosAtOnce, wanted - FrameHeader.byteCount + 1)
-                while step < end {
-                    if FrameHeader.hasMagic(bytes, at: index + step) {
-                        let position = offset + UInt64(step)
-                        if let header = try? FrameHeader.decode(
-                            bytes, at: index + step, life: life, position: position)
-                        {
-                            return (position, header)
-                        }
+                while step < min(page, limit - FrameHeader.byteCount + 1) {
+                    let position = start + UInt64(step)
+                    if FrameHeader.hasMagic(bytes, at: step),
+                        let header = try? FrameHeader.decode(bytes, at: step, life: life, position: position)
+                    {
+                        return (position, header)
                     }
                     step += 8
                 }
             }
-            offset += UInt64(step)
+            offset = start + UInt64(step)
         }
         return nil
     }

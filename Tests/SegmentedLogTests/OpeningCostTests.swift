@@ -69,6 +69,36 @@ import Testing
         }
     }
 
+    /// A segment of many read-ahead windows, full of small frames: each pass goes from header to header, and reads it once.
+    /// Its own snapshot begins in a segment that is gone, so the ones inside it are looked for.
+    @Test func withoutACheckpointASegmentIsReadAFewTimesHoweverManyFramesItHas() throws {
+        let segmentBytes = 2 << 20
+        var configuration = LogConfiguration(capacityBytes: 16 << 20)
+        configuration.segmentBytes = UInt32(segmentBytes)
+        configuration.idleMarkDelay = 0
+        let world = World()
+        let log = try world.open(configuration)
+        var tag = 0
+        while log.segments.count < 2 {
+            _ = try log.append([put(tag, bytes: 60_000)])
+            world.runtime.runUntilIdle()
+            tag += 1
+        }
+        for index in 0..<3000 { _ = try log.append([put(tag + index, bytes: 20)]) }
+        try log.retire([log.segments[0].number])
+        try log.checkpoint()
+        world.runtime.runUntilIdle()
+        #expect(log.segments.count == 1)
+        let next = world.afterPowerCut()
+        try next.unlink("checkpoint")
+        let counting = CountingFileSystem(next.system)
+        let again = try Log.open(
+            at: World.path, fileSystem: counting, runtime: next.runtime, configuration: configuration)
+        #expect(again.recoveryReport.segmentsScanned == 1)
+        // The active one and the one that is prepared, by three passes or fewer.
+        #expect(counting.counts.bytesRead <= 2 * 3 * segmentBytes, "\(counting.counts.bytesRead)")
+    }
+
     /// Without it recovery would go through all of the segment before, too.
     @Test func aRollIsFollowedByACheckpoint() throws {
         let world = World()
