@@ -251,10 +251,11 @@ import TestSupport
     }
 
     private func appendsUnderDropOldest() async throws {
-        let channel = try await open {
+        let configuration = World.mebibyte {
             $0.capacityEvents = 20
             $0.whenFull = .dropOldest
         }
+        let channel = try await FileChannel.open(at: path, configuration: configuration, runtime: SlowClock())
         _ = try await putAsync(channel, Array(0..<20))
         let held = try await channel.beginTake(maxEvents: 20)
         try #require(held.events.count == 20)
@@ -374,4 +375,17 @@ import TestSupport
         let value: Atomic<Bool>
         init(_ value: consuming Atomic<Bool>) { self.value = value }
     }
+}
+
+/// Real threads, and a clock a hundred times too slow: however busy the machine is, nobody's second is over.
+private final class SlowClock: Runtime {
+    private let system = SystemRuntime()
+
+    func monotonicClock() -> UInt64 { system.monotonicClock() / 100 }
+    func wallClock() -> UInt64 { system.wallClock() }
+    func random() -> UInt64 { system.random() }
+    func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void) { system.schedule(after: delay, work) }
+    func wait(for cell: WaitCell) -> UInt32 { system.wait(for: cell) }
+    func wait(for cell: WaitCell, timeout: UInt64) -> UInt32? { system.wait(for: cell, timeout: timeout) }
+    func signal(_ cell: WaitCell, value: UInt32) { system.signal(cell, value: value) }
 }

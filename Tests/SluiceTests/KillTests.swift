@@ -70,21 +70,22 @@ import Testing
         Bench.with { bench in
             let put = bench.startPut(["--batch", "7", "--acks"], .bytes(logLines(50_000)))
             var acknowledged = 0
-            for _ in 0..<20 { acknowledged = put.line().flatMap { Int($0.split(separator: " ")[2]) } ?? acknowledged }
+            for _ in 0..<300 { acknowledged = put.line().flatMap { Int($0.split(separator: " ")[2]) } ?? acknowledged }
             put.signal(SIGKILL)
             let rest = put.finish()
             for line in rest.text.split(separator: "\n") where line.split(separator: " ").count == 3 {
                 acknowledged = Int(line.split(separator: " ")[2]) ?? acknowledged
             }
-            #expect(acknowledged >= 140)
-            let take = bench.startTake(["--batch", "5", "--limit", "5", "--format", "jsonl", "--follow"])
+            #expect(acknowledged >= 2100)
+            // One batch is more than the pipe and its reader hold: it is killed before it can commit anything.
+            let take = bench.startTake(["--batch", "10000", "--format", "jsonl"])
             #expect(take.line()?.contains("\"redelivered\":false") == true)
             take.signal(SIGKILL)
             _ = take.finish()
             let again = bench.take(["--format", "jsonl"])
             let events = again.text.split(separator: "\n")
             #expect(again.errors.contains("had not been closed") && again.errors.contains("nothing was lost"))
-            #expect(events.count >= acknowledged - 5)
+            #expect(events.count >= acknowledged)
             #expect(events.first?.contains("\"redelivered\":true") == true)
         }
     }
