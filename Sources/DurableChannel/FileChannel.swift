@@ -98,19 +98,16 @@ public final class FileChannel: @unchecked Sendable {
         _ path: String, _ configuration: ChannelConfiguration, _ fileSystem: any FileSystem, _ runtime: any Runtime,
         _ owned: SystemRuntime?
     ) throws(ChannelError) -> FileChannel {
-        var last = LogSettings.read(at: path, fileSystem: fileSystem)
+        let recorded = LogSettings.read(at: path, fileSystem: fileSystem)
+        let isUnknown = recorded == nil && configuration.capacityBytes == nil
+        let estimate = isUnknown ? LogSettings.estimated(at: path, fileSystem: fileSystem) : nil
         var remarks: [String] = []
-        var isEstimated = false
-        if last == nil, configuration.capacityBytes == nil,
-            let estimate = LogSettings.estimated(at: path, fileSystem: fileSystem)
-        {
-            last = estimate
-            isEstimated = true
+        if let estimate {
             remarks.append(
                 "the capacity of the last opening is not known (\(path)/settings is missing or damaged); "
                     + "\(estimate.capacityBytes) bytes are taken from what is there; name the capacity to set it again")
         }
-        let configuration = configuration.resolved(last)
+        let configuration = configuration.resolved(recorded ?? estimate)
         let logConfiguration = try configuration.logConfiguration()
         // Replay needs no limits but the format's; the channel's own depend on the log that is opened.
         let ledger = PointerLedger(
@@ -149,7 +146,7 @@ public final class FileChannel: @unchecked Sendable {
         if !report.losses.isEmpty, let remark = markEverything(log, ledger) { report.remarks.append(remark) }
         report.remarks += remarks
         // An estimate is not written down: it would pass for what somebody wanted.
-        if !isEstimated {
+        if estimate == nil {
             do throws(LogError) { try log.recordSettings() } catch { report.remarks.append("\(error)") }
         }
         if ledger.state.group.hasForgedCounts {

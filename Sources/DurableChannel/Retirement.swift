@@ -156,11 +156,6 @@ final class Retirement: @unchecked Sendable {
             return waiting
         }
         for waiter in told { waiter.wake() }
-        guard wakesPutters else { return }
-        let waiters = ledger.lock.withLock { () -> [Waiter] in
-            defer { ledger.puttersWaiting = [] }
-            return ledger.puttersWaiting
-        }
-        for waiter in waiters { waiter.wake() }
+        if wakesPutters { ledger.wakePutters() }
     }
 }

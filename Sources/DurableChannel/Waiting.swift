@@ -8,13 +8,7 @@ extension FileChannel {
     }
 
     /// There may be room.
-    func wakePutters() {
-        let waiters = ledger.lock.withLock { () -> [Waiter] in
-            defer { ledger.puttersWaiting = [] }
-            return ledger.puttersWaiting
-        }
-        for waiter in waiters { waiter.wake() }
-    }
+    func wakePutters() { ledger.wakePutters() }
 
     /// Waits until woken, for at most `nanoseconds`. `list` is where the ledger keeps those who wait; `isDue` is asked under
     /// the lock, so that no change is missed between looking and waiting.
@@ -121,6 +115,15 @@ struct RoomWait {
 enum WaitingList: Sendable { case takers, putters }
 
 extension PointerLedger {
+    /// There may be room. Outside the lock.
+    func wakePutters() {
+        let waiters = lock.withLock { () -> [Waiter] in
+            defer { puttersWaiting = [] }
+            return puttersWaiting
+        }
+        for waiter in waiters { waiter.wake() }
+    }
+
     /// Under the lock.
     fileprivate subscript(_ list: WaitingList) -> [Waiter] {
         get { list == .takers ? takersWaiting : puttersWaiting }

@@ -72,23 +72,14 @@ extension Log {
             defer { directory.close() }
             let names = try directory.list().filter { FileNames.kind(of: $0) == .report }.sorted(by: >)
             return names.compactMap { name in
-                guard let epoch = FileNames.reportEpoch(name), let bytes = read(name, in: directory) else { return nil }
+                // No report is longer; a file that is has something else in it.
+                guard let epoch = FileNames.reportEpoch(name),
+                    let bytes = directory.contents(of: name, atMost: SpaceBudget.largestReportBytes), !bytes.isEmpty
+                else { return nil }
                 return (epoch, bytes)
             }
         } catch {
             throw .file(error, "the reports in \(path) cannot be read")
         }
-    }
-
-    private static func read(_ name: String, in directory: any StorageDirectory) -> [UInt8]? {
-        guard let file = try? directory.open(name, for: .reading) else { return nil }
-        defer { try? file.close() }
-        guard let size = try? file.status().size, size > 0 else { return nil }
-        // No report is longer; a file that is has something else in it.
-        let buffer = AlignedBuffer(byteCount: Int(min(size, UInt64(SpaceBudget.largestReportBytes))))
-        guard let count = try? file.read(into: buffer, at: 0, count: buffer.byteCount, from: 0, source: .cache) else {
-            return nil
-        }
-        return buffer.bytes.copy(0..<count)
     }
 }

@@ -58,18 +58,8 @@ extension LogOpening {
     }
 
     static func readPID(_ directory: any StorageDirectory) -> Int32? {
-        let buffer = AlignedBuffer(byteCount: 4096)
-        guard let file = try? directory.open(FileNames.pid, for: .reading),
-            let count = try? file.read(into: buffer, at: 0, count: 16, from: 0, source: .cache)
-        else { return nil }
-        try? file.close()
-        var text = ""
-        for index in 0..<count {
-            let byte = buffer.bytes.byte(at: index)
-            guard byte >= 0x30, byte <= 0x39 else { break }
-            text.unicodeScalars.append(Unicode.Scalar(byte))
-        }
-        return Int32(text)
+        guard let bytes = directory.contents(of: FileNames.pid, atMost: 16) else { return nil }
+        return Int32(String(decoding: bytes.prefix { (0x30...0x39).contains($0) }, as: UTF8.self))
     }
 
     /// For people only: nothing is decided by it, so it is not synced and its failure is nobody's.

@@ -21,11 +21,8 @@ public struct LogSettings: Equatable, Sendable {
     }
 
     static func read(in directory: any StorageDirectory) -> LogSettings? {
-        let buffer = AlignedBuffer(byteCount: 4096)
-        guard let file = try? directory.open(FileNames.settings, for: .reading) else { return nil }
-        defer { try? file.close() }
-        guard let count = try? file.read(into: buffer, at: 0, count: 4096, from: 0, source: .cache) else { return nil }
-        return LogSettings(text: String(decoding: (0..<count).map { buffer.bytes.byte(at: $0) }, as: UTF8.self))
+        directory.contents(of: FileNames.settings, atMost: SpaceBudget.pageBytes)
+            .flatMap { LogSettings(text: String(decoding: $0, as: UTF8.self)) }
     }
 
     var text: String {
@@ -59,13 +56,13 @@ public struct LogSettings: Equatable, Sendable {
         defer { directory.close() }
         guard let names = try? directory.list() else { return nil }
         let segments = names.filter { if case .segment = FileNames.kind(of: $0) { true } else { false } }.sorted()
+        guard !segments.isEmpty else { return nil }
         func size(_ name: String) -> UInt64 { (try? directory.status(of: name))?.size ?? 0 }
         let reserve = max(size(FileNames.reserve(0)), size(FileNames.reserve(1)))
         var votes: [UInt64: Int] = [:]
         for name in segments.suffix(16) { votes[size(name), default: 0] += 1 }
         let sizes = UInt64(SpaceBudget.smallestSegmentBytes)...UInt64(SpaceBudget.largestSegmentBytes)
         let regular = votes.filter { $0.key != reserve && $0.key % 4096 == 0 && sizes.contains($0.key) }
-        guard !segments.isEmpty else { return nil }
         let segment = regular.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? 128 << 10
         // Where the capacity gave the snapshots their size, they give it back.
         let slot = min(size(FileNames.checkpoint) / 2, 2 << 20)

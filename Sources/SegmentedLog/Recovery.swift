@@ -100,8 +100,6 @@ struct Recovery {
         }
 
         var judge = try survey(scan, base, logUUID)
-        lap("survey")
-        judge.report.steps = report.steps
         let start = DurableThrough(
             lsn: base.snapshot.covered.lsn, nextSequence: base.snapshot.covered.nextSequence)
         try judge.run(start: start, replay: replay)
@@ -370,6 +368,7 @@ struct Recovery {
             proven = Self.further(proven, statement.through)
         }
         report.provenThrough = proven
+        lap("survey")
         return TailJudge(
             scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger, start: covered,
             proven: proven, report: report,

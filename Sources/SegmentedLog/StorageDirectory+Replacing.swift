@@ -24,6 +24,17 @@ extension StorageDirectory {
     }
 }
 
+extension StorageDirectory {
+    /// The beginning of a small file, for people's eyes or a hint: what cannot be read is not there.
+    func contents(of name: String, atMost limit: Int) -> [UInt8]? {
+        guard let file = try? open(name, for: .reading) else { return nil }
+        defer { try? file.close() }
+        let buffer = AlignedBuffer(byteCount: limit)
+        guard let count = try? file.read(into: buffer, at: 0, count: limit, from: 0, source: .cache) else { return nil }
+        return buffer.bytes.copy(0..<count)
+    }
+}
+
 extension StorageFile {
     func write(_ bytes: [UInt8]) throws(FileError) {
         let buffer = AlignedBuffer(byteCount: max(bytes.count, 1))

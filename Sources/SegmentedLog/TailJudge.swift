@@ -9,7 +9,7 @@ struct TailJudge {
     /// Segment numbers that a durable snapshot lists as retired, as far as the scan knows.
     let isRetired: (SegmentNumber) -> Bool
 
-    var report: RecoveryReport
+    private(set) var report: RecoveryReport
     private(set) var tail: DurableThrough
     /// The segment of the tail, when it can be written on.
     private(set) var tailSegment: ScannedSegment?
