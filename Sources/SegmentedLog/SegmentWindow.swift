@@ -21,11 +21,12 @@ final class SegmentWindow {
 
     /// How much is read at once: the read-ahead of a sequential scan.
     static let windowBytes = 256 << 10
+    private let windowBytes: Int
     /// Bytes of frames that turned out to be bad. A crash leaves a few of them; forged headers that all reach far would make
     /// a scan take for ever, so beyond a limit they are bad unread.
     private var wasted: UInt64 = 0
     private var wasteLimit: UInt64 { 4 * max(end, 1 << 20) }
-    private static let pageBytes = 4096
+    private static let pageBytes = UInt64(SpaceBudget.pageBytes)
     /// What a disk loses at once.
     private static let sectorBytes: UInt64 = 512
 
@@ -36,7 +37,9 @@ final class SegmentWindow {
         self.life = life
         self.end = end
         self.source = source
-        buffer = AlignedBuffer(byteCount: Int(min(UInt64(windowBytes), max(4096, end))))
+        self.windowBytes = windowBytes
+        // A page of what was read before, and a window.
+        buffer = AlignedBuffer(byteCount: Int(min(UInt64(windowBytes) + Self.pageBytes, end)))
     }
 
     enum Probe {
@@ -113,7 +116,7 @@ final class SegmentWindow {
             let limit = min(count, Int(end - start))
             var step = index
             while step + FrameHeader.byteCount <= limit {
-                let page = min((step / Self.pageBytes + 1) * Self.pageBytes, limit)
+                let page = min((step / SpaceBudget.pageBytes + 1) * SpaceBudget.pageBytes, limit)
                 // Most of what is looked through are the zeros of space that was written beforehand.
                 if bytes.isZero(step..<page) {
                     step = page
@@ -158,18 +161,20 @@ final class SegmentWindow {
     /// Makes `count` bytes at `offset` available; returns their index in the buffer. `offset + count` is at most `end`.
     private func load(_ offset: UInt64, count wanted: Int) throws(FileError) -> Int {
         if offset >= start, offset + UInt64(wanted) <= start + UInt64(count) { return Int(offset - start) }
-        var base = offset / 4096 * 4096
+        var base = offset / Self.pageBytes * Self.pageBytes
         var needed = Int(offset - base) + wanted
-        if needed > buffer.byteCount { buffer = AlignedBuffer(byteCount: needed) }
+        let kept = keep(from: base, makingRoomFor: needed)
         count = 0
-        let limit = Int(min(UInt64(buffer.byteCount), end - base))
+        let from = base + UInt64(kept)
+        let ahead = max(windowBytes, needed - kept)
+        let limit = Int(min(UInt64(min(ahead, buffer.byteCount - kept)), end - from))
         do throws(FileError) {
-            count = try readTwice(limit, at: base)
+            count = try kept + readTwice(limit, from: from, to: kept)
         } catch {
             // One bad sector must not hide its neighbours: ask for no more than what is needed.
             base = offset / Self.sectorBytes * Self.sectorBytes
             needed = Int(offset - base) + wanted
-            count = try readTwice(needed, at: base)
+            count = try readTwice(needed, from: base, to: 0)
         }
         start = base
         guard count >= needed else {
@@ -182,12 +187,25 @@ final class SegmentWindow {
         return Int(offset - start)
     }
 
+    /// Moves what has been read from `base` on, in whole pages, to the front of a buffer that is large enough: a scan goes on
+    /// behind it and reads nothing twice. The number of bytes.
+    private func keep(from base: UInt64, makingRoomFor needed: Int) -> Int {
+        let last = buffer
+        if needed > buffer.byteCount { buffer = AlignedBuffer(byteCount: needed) }
+        let readEnd = (start + UInt64(count)) / Self.pageBytes * Self.pageBytes
+        guard base >= start, base < readEnd else { return 0 }
+        let index = Int(base - start)
+        let kept = Int(readEnd - base)
+        buffer.copy(from: last.bytes.extracting(index..<index + kept), at: 0)
+        return kept
+    }
+
     /// A read error may pass (row 24); a write error never does. So a read, and only a read, is tried once more.
-    private func readTwice(_ count: Int, at offset: UInt64) throws(FileError) -> Int {
+    private func readTwice(_ count: Int, from offset: UInt64, to index: Int) throws(FileError) -> Int {
         do throws(FileError) {
-            return try file.read(into: buffer, at: 0, count: count, from: offset, source: source)
+            return try file.read(into: buffer, at: index, count: count, from: offset, source: source)
         } catch {
-            return try file.read(into: buffer, at: 0, count: count, from: offset, source: source)
+            return try file.read(into: buffer, at: index, count: count, from: offset, source: source)
         }
     }
 }
