@@ -22,8 +22,10 @@ let package = Package(
         .library(name: "SegmentedLog", targets: ["SegmentedLog"]),
         .library(name: "DurableChannel", targets: ["DurableChannel"]),
         .library(name: "LineTransfer", targets: ["LineTransfer"]),
+        .library(name: "CrashHarness", targets: ["CrashHarness"]),
         .executable(name: "sluice", targets: ["sluice"]),
         .executable(name: "walbench", targets: ["walbench"]),
+        .executable(name: "walcrash", targets: ["walcrash"]),
     ],
     targets: [
         // C, each behind a header of plain functions that includes <stdint.h> and <stddef.h> only.
@@ -42,7 +44,18 @@ let package = Package(
         .target(
             name: "LineTransfer", dependencies: ["DurableChannel", "LogFormat", "FileIO"], swiftSettings: strict),
 
-        .executableTarget(name: "sluice", dependencies: ["LineTransfer", "DurableChannel"], swiftSettings: strict),
+        .target(
+            name: "CrashHarness",
+            dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO"],
+            swiftSettings: strict),
+
+        // Verbs, options and their help, for the commands.
+        .target(name: "CommandOptions", swiftSettings: strict),
+        .executableTarget(
+            name: "sluice", dependencies: ["LineTransfer", "DurableChannel", "CommandOptions"], swiftSettings: strict),
+        .executableTarget(
+            name: "walcrash", dependencies: ["CrashHarness", "CommandOptions", "LogFormat"],
+            swiftSettings: strict),
         .executableTarget(
             name: "walbench", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],
             swiftSettings: strict),
@@ -60,11 +73,19 @@ let package = Package(
         .testTarget(
             name: "DurableChannelTests",
             dependencies: [
-                "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport",
+                "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "CrashHarness",
+                "TestSupport",
             ], swiftSettings: strict),
         .testTarget(
+            name: "CrashHarnessTests",
+            dependencies: ["CrashHarness", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "LineTransferTests",
-            dependencies: ["LineTransfer", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
+            dependencies: [
+                "LineTransfer", "CrashHarness", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO",
+                "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(name: "SluiceTests", dependencies: ["sluice", "TestSupport"], swiftSettings: strict),
     ]

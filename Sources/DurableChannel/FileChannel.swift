@@ -143,7 +143,9 @@ public final class FileChannel: @unchecked Sendable {
                 "the bookmarks of \(path) take more than a snapshot of \(log.configuration.snapshotLimitBytes ?? 0) bytes leaves for "
                     + "them; raise snapshotLimitBytes to what it was")
         }
-        if !report.losses.isEmpty, let remark = markEverything(log, ledger) { report.remarks.append(remark) }
+        // A lease may have stood in what is gone, and in what cannot be read at present, too.
+        let mayLackLease = !report.losses.isEmpty || !report.unreadable.isEmpty
+        if mayLackLease, let remark = markEverything(log, ledger) { report.remarks.append(remark) }
         report.remarks += remarks
         // An estimate is not written down: it would pass for what somebody wanted.
         if estimate == nil {

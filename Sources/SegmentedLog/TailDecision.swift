@@ -77,13 +77,16 @@ struct TailRow: Sendable {
     }
 }
 
-enum TailTable {
+package enum TailTable {
     private typealias Found = Set<TailSituation.Found>
     private typealias Beyond = Set<TailSituation.Beyond>
     private static let anyFound = Found(TailSituation.Found.allCases)
     private static let anyBeyond = Beyond(TailSituation.Beyond.allCases)
     private static let invalid: Found = [.badPayload, .nothing, .stale]
     private static let open: Set<TailSituation.Previous> = [.frame, .close]
+
+    /// For whoever counts how often each is used.
+    package static var names: [String] { rows.map(\.name) }
 
     // The same rows, in words, stand in DESIGN.md, chapter 6.
     static let rows: [TailRow] = [

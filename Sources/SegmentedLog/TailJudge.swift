@@ -269,7 +269,7 @@ struct TailJudge {
         } catch {
             throw .file(error, "the frame at \(lsn) was read a moment ago and cannot be read again")
         }
-        var entry = entries.last { $0.number == lsn.segment } ?? newEntry(at: lsn, header)
+        var entry = entryHere(from: header.baseSequence)
         if header.type == .put { entry.holdsEvents = true }
         let end = LSN(segment: lsn.segment, offset: lsn.offset + UInt64(header.frameBytes))
         switch header.type {
@@ -287,7 +287,7 @@ struct TailJudge {
         if header.type == .loss, let loss = try? LossRecord(decoding: payload.rawSpan) {
             recordedLosses.insert(DamagedRange(loss))
         }
-        if entries.last?.number == lsn.segment { entries[entries.count - 1] = entry } else { entries.append(entry) }
+        note(entry)
         expected = EventSequence(header.baseSequence.rawValue + UInt64(header.eventCount))
         offset = end.offset
         tail = DurableThrough(lsn: end, nextSequence: expected)
@@ -302,11 +302,25 @@ struct TailJudge {
         }
     }
 
-    private func newEntry(at lsn: LSN, _ header: FrameHeader) -> SegmentEntry {
-        SegmentEntry(
-            number: lsn.segment, salt: scan[index].life?.salt ?? 1, baseSequence: header.baseSequence, endOffset: 0,
+    /// What is known of this segment, or a new entry for it.
+    private func entryHere(from base: EventSequence) -> SegmentEntry {
+        if let last = entries.last, last.number == scan[index].number { return last }
+        return SegmentEntry(
+            number: scan[index].number, salt: scan[index].life?.salt ?? 1, baseSequence: base, endOffset: 0,
             segmentBytes: UInt32(min(scan[index].segmentBytes, UInt64(UInt32.max))),
             kind: scan[index].identity?.kind ?? .regular, holdsEvents: false)
+    }
+
+    private mutating func note(_ entry: SegmentEntry) {
+        if entries.last?.number == entry.number { entries[entries.count - 1] = entry } else { entries.append(entry) }
+    }
+
+    /// Events that cannot be read at present are held like others: a segment that has nothing else must not be let go.
+    private mutating func noteHeld(until end: EventSequence) {
+        guard end > expected else { return }
+        var entry = entryHere(from: expected)
+        entry.holdsEvents = true
+        note(entry)
     }
 
     private mutating func goOn(from lsn: LSN, to target: SegmentNumber) {
@@ -360,6 +374,7 @@ struct TailJudge {
         let end = EventSequence(
             expected.rawValue + (scan[index].segmentBytes - lsn.offset) * Self.mostEventsPerByte)
         report.unreadable.append(DamagedRange(.unreadable, lsn.segment, lsn.offset, 0, expected, end))
+        noteHeld(until: end)
         expected = max(end, proven.nextSequence)
         mustStartFresh = true
         tail = DurableThrough(
@@ -379,7 +394,12 @@ struct TailJudge {
     private mutating func lost(_ unreadable: Bool, to end: UInt64, endSequence: EventSequence) {
         let range = DamagedRange(
             unreadable ? .unreadable : .damaged, scan[index].number, offset, end, expected, endSequence)
-        if unreadable { report.unreadable.append(range) } else { record(range) }
+        if unreadable {
+            report.unreadable.append(range)
+            noteHeld(until: endSequence)
+        } else {
+            record(range)
+        }
         expected = max(expected, endSequence)
         mustStartFresh = true
     }

@@ -93,6 +93,8 @@ public struct FaultScript: Sendable {
         faults = []
     }
 
+    var isEmpty: Bool { faults.isEmpty }
+
     /// The fault for this operation, counted as used; nil when it is to succeed.
     mutating func strike(_ operation: SimulatedOperation, _ name: String, _ range: Range<UInt64>?) -> Fault? {
         for index in faults.indices {

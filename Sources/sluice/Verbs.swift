@@ -1,3 +1,5 @@
+import CommandOptions
+
 /// Everything that `sluice` understands.
 let table = CommandTable(
     name: "sluice", summary: "lines in and out of a durable channel", verbs: [putVerb, takeVerb],

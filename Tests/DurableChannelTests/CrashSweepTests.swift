@@ -1,3 +1,4 @@
+import CrashHarness
 import DurableChannel
 import SimulatedFileIO
 import Testing
@@ -34,16 +35,16 @@ import Testing
 
     private func sweep(
         _ name: String, _ configuration: ChannelConfiguration = small(), _ options: SimulatedDisk.Options = .init(),
-        drainsBy: Int = 100_000, _ workload: (CrashRecorder) throws -> Void
+        drainsBy: Int = 100_000, _ workload: (ChannelRecorder) throws -> Void
     ) throws {
-        let sweep = CrashSweep(configuration)
+        let sweep = ChannelSweep(configuration)
         sweep.choiceStride = Self.choiceStride
         sweep.drainsBy = drainsBy
         sweep.insideEvery = Self.insideEvery
         sweep.usedEvery = Self.usedEvery
         var most = 0
         for seed in Self.seeds where sweep.failures.isEmpty {
-            let recorder = CrashRecorder(SimulatedDisk(options), seed: seed, configuration: configuration)
+            let recorder = ChannelRecorder(SimulatedDisk(options), seed: seed, configuration: configuration)
             try workload(recorder)
             most = max(most, recorder.mostGroupsInFlight)
             sweep.sweep(recorder)
@@ -165,7 +166,7 @@ import Testing
         }
         try sweep("waiting for room", configuration) { recorder in
             try recorder.open()
-            let putter: @Sendable (CrashRecorder, Int) -> Void = { recorder, client in
+            let putter: @Sendable (ChannelRecorder, Int) -> Void = { recorder, client in
                 for _ in 0..<8 { recorder.put(client, 2, bytes: 900) }
             }
             recorder.run([
@@ -205,7 +206,7 @@ import Testing
     /// Rows 36, 42: each crash is followed by another life of the channel, which is crashed everywhere again.
     @Test func everyCrashOfAChannelThatWasCrashedBefore() throws {
         let configuration = Self.small()
-        let sweep = CrashSweep(configuration)
+        let sweep = ChannelSweep(configuration)
         sweep.choiceLimit = 40
         sweep.choiceStride = Self.choiceStride
         sweep.insideEvery = Self.insideEvery * 4
@@ -213,9 +214,9 @@ import Testing
         for round in 0..<Self.rounds where sweep.failures.isEmpty {
             var random = SeededRandom(seed: 1000 + round)
             var disk = SimulatedDisk()
-            var model = CrashModel()
+            var model = ChannelModel()
             for _ in 0..<4 where sweep.failures.isEmpty {
-                let recorder = CrashRecorder(disk, seed: random.next(), configuration: configuration, model: model)
+                let recorder = ChannelRecorder(disk, seed: random.next(), configuration: configuration, model: model)
                 try recorder.open()
                 recorder.run(Self.clients(bytes: Int.random(in: 0...900, using: &random), rounds: 2))
                 sweep.sweep(recorder)
@@ -232,7 +233,7 @@ import Testing
     }
 
     /// Three clients put, two take, and one does the rest.
-    static func sideBySide(_ recorder: CrashRecorder, bytes: Int = 400, rounds: Int = 4) throws {
+    static func sideBySide(_ recorder: ChannelRecorder, bytes: Int = 400, rounds: Int = 4) throws {
         try recorder.open()
         recorder.run(Self.clients(bytes: bytes, rounds: rounds))
         recorder.settleDown()
@@ -242,8 +243,8 @@ import Testing
         try recorder.close()
     }
 
-    static func clients(bytes: Int, rounds: Int) -> [@Sendable (CrashRecorder, Int) -> Void] {
-        let putter: @Sendable (CrashRecorder, Int) -> Void = { recorder, client in
+    static func clients(bytes: Int, rounds: Int) -> [@Sendable (ChannelRecorder, Int) -> Void] {
+        let putter: @Sendable (ChannelRecorder, Int) -> Void = { recorder, client in
             for round in 0..<rounds {
                 recorder.put(client, 1 + (round + client) % 4, bytes: bytes, shared: round % 2 == 0)
                 recorder.retryUnknown(client)
@@ -251,7 +252,7 @@ import Testing
             }
         }
         // Two takes open at once, committed in the other order; every third rolled back.
-        let taker: @Sendable (CrashRecorder, Int) -> Void = { recorder, client in
+        let taker: @Sendable (ChannelRecorder, Int) -> Void = { recorder, client in
             for round in 0..<rounds {
                 let one = recorder.take(2 + round % 3, waitingUpTo: .seconds(1))
                 let two = recorder.take(3)
@@ -259,7 +260,7 @@ import Testing
                 if round % 3 == 1 { recorder.rollback(one) } else { recorder.commit(one) }
             }
         }
-        let keeper: @Sendable (CrashRecorder, Int) -> Void = { recorder, client in
+        let keeper: @Sendable (ChannelRecorder, Int) -> Void = { recorder, client in
             for round in 0..<rounds {
                 recorder.bookmark(client)
                 if round % 2 == 1 { recorder.checkpoint() }

@@ -1,3 +1,4 @@
+import CrashHarness
 import Glibc
 import LogFormat
 import SegmentedLog
@@ -307,6 +308,29 @@ import Testing
         default: #expect(!events.numbers.contains(1) && after.bookmark("b") == [1])
         }
         #expect(after.isBalanced && after.metrics.heldEvents == 0)
+    }
+
+    /// Rows 24, 44: the lease of what was handed out stands where the disk gives nothing at present.
+    @Test func whatWasHandedOutUnderALeaseThatCannotBeReadComesMarked() throws {
+        let configuration = World.roomy { $0.tailCacheBytes = 0 }
+        let world = World()
+        let channel = try world.open(configuration)
+        try channel.put(tags: 0..<20)
+        let held = try OpenTake(channel, 5)
+        try channel.put(tags: 20..<40, bytes: 400)
+        world.settle()
+        let cut = world.afterPowerCut()
+        held.rollback()
+        let lease = try #require(try cut.frames().last { $0.header.type == .lease })
+        cut.remove("checkpoint")
+        cut.disk.faults.add(
+            Fault(
+                .read, errno: 5, on: .name(World.segment(lease.segment)),
+                range: UInt64(lease.offset)..<UInt64(lease.offset + 8), count: Fault.forever))
+        let again = try cut.open(configuration)
+        #expect(again.recoveryReport.losses.isEmpty && again.recoveryReport.unreadable.count == 1)
+        let events = try again.take(5)
+        #expect(events.tags == [0, 1, 2, 3, 4] && events.allSatisfy(\.isRedelivered))
     }
 
     // MARK: Metrics

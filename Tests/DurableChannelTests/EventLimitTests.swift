@@ -1,3 +1,4 @@
+import CrashHarness
 import SimulatedFileIO
 import Testing
 import TestSupport

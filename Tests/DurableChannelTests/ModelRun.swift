@@ -1,3 +1,4 @@
+import CrashHarness
 import DurableChannel
 import LogFormat
 import SimulatedFileIO
@@ -8,9 +9,9 @@ final class ModelRun {
     private var random: SeededRandom
     private var configuration: ChannelConfiguration
     private var disk = SimulatedDisk()
-    private var recorder: CrashRecorder!
+    private var recorder: ChannelRecorder!
     private var queue = ModelQueue()
-    private var open: [CrashRecorder.Open] = []
+    private var open: [ChannelRecorder.Open] = []
     /// The most that the disk may show: the capacity, or what was there when it was lowered.
     private var allowedBytes: UInt64 = 0
     /// What goes wrong in this run.
@@ -21,7 +22,7 @@ final class ModelRun {
     private(set) var story: [String] = []
     private(set) var counts: [String: Int] = [:]
     /// Set by the disk at the operation at which the power goes.
-    private var moment: CrashRecorder.Moment?
+    private var moment: ChannelRecorder.Moment?
     private var crashAt = Int.max
 
     enum Faults: CaseIterable { case none, once, noRoom }
@@ -29,35 +30,12 @@ final class ModelRun {
     init(seed: UInt64) {
         self.seed = seed
         random = SeededRandom(seed: seed)
-        configuration = Self.configuration(&random)
+        configuration = CrashScript.Channel.random(&random).configuration
         faults = Int.random(in: 0..<2, using: &random) == 0 ? .none : Faults.allCases.randomElement(using: &random)!
     }
 
     private func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
     private func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
-
-    static func configuration(_ random: inout SeededRandom) -> ChannelConfiguration {
-        var configuration = ChannelConfiguration()
-        let segment = [20, 24, 32, 64, 128].randomElement(using: &random)! << 10
-        let limit = [3, 4, 8].randomElement(using: &random)! << 10
-        let isCoarse = Int.random(in: 0..<4, using: &random) == 0
-        configuration.segmentBytes = UInt32(isCoarse ? max(segment, 128 << 10) : segment)
-        configuration.snapshotLimitBytes = limit
-        configuration.blockBytes = isCoarse ? 4096 : nil
-        let fixed = (isCoarse ? 400 : 160) << 10
-        configuration.capacityBytes = UInt64(
-            fixed + 4 * limit + Int(configuration.segmentBytes!) * Int.random(in: 3...10, using: &random))
-        configuration.capacityEvents = Bool.random(using: &random) ? nil : UInt64.random(in: 10...200, using: &random)
-        configuration.whenFull = [.block(.milliseconds(300)), .reject, .dropOldest, .dropNewest]
-            .randomElement(using: &random)!
-        configuration.compression = Bool.random(using: &random) ? .lz4 : .none
-        configuration.groupsInFlight = [1, 2, 4, 8].randomElement(using: &random)!
-        configuration.leaseStep = [1, 3, 8, 64, 1000].randomElement(using: &random)!
-        configuration.tailCacheBytes = [0, 3000, 1 << 20].randomElement(using: &random)!
-        configuration.checkpointIntervalBytes = [8 << 10, 64 << 10, 1 << 20].randomElement(using: &random)!
-        if Int.random(in: 0..<4, using: &random) == 0 { configuration.writeMethods = [.writeThenSync] }
-        return configuration
-    }
 
     private var dropsOldest: Bool { configuration.whenFull == .dropOldest }
 
@@ -94,8 +72,8 @@ final class ModelRun {
     }
 
     private func begin() throws {
-        recorder = CrashRecorder(
-            disk, seed: random.next(), configuration: configuration, model: recorder?.model ?? CrashModel(),
+        recorder = ChannelRecorder(
+            disk, seed: random.next(), configuration: configuration, model: recorder?.model ?? ChannelModel(),
             noting: false)
         recorder.expectedErrors = [
             .full, .outcomeUnknown, .readOnly, .transactionTooLarge, .tooManyTakes, .fileOperation, .staleProducer,
@@ -311,9 +289,9 @@ final class ModelRun {
     }
 
     /// The next life, on a disk where something may be in doubt.
-    private func restart(_ next: SimulatedDisk, _ model: CrashModel, _ story: String) throws {
+    private func restart(_ next: SimulatedDisk, _ model: ChannelModel, _ story: String) throws {
         next.options.capacityBytes = nil
-        let sweep = CrashSweep(configuration)
+        let sweep = ChannelSweep(configuration)
         guard let (settled, found, metrics) = sweep.look(next, model, story) else {
             throw Failure(text: sweep.failures.first ?? story)
         }

@@ -1,3 +1,4 @@
+import CrashHarness
 import LogFormat
 import SimulatedFileIO
 import Testing

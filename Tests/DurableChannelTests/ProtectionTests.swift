@@ -1,3 +1,4 @@
+import CrashHarness
 import DurableChannel
 import FileIO
 import Glibc

@@ -1,3 +1,4 @@
+import CrashHarness
 import DurableChannel
 import SegmentedLog
 import SimulatedFileIO

@@ -1,3 +1,4 @@
+import CrashHarness
 import DurableChannel
 import FileIO
 import Glibc
@@ -46,8 +47,8 @@ extension World {
     /// A channel for clients side by side: threads of which one runs at a time, in an order that the seed decides.
     func openForClients(
         _ configuration: ChannelConfiguration = roomy(), seed: UInt64 = 1
-    ) throws(ChannelError) -> (channel: FileChannel, clients: SweepRuntime) {
-        let clients = SweepRuntime(seed: seed, runtime)
+    ) throws(ChannelError) -> (channel: FileChannel, clients: ClientRuntime) {
+        let clients = ClientRuntime(seed: seed, runtime)
         let channel = try FileChannel.open(
             at: Self.path, configuration: configuration, fileSystem: system, runtime: clients)
         return (channel, clients)
@@ -197,11 +198,6 @@ final class Peak {
     init(_ disk: SimulatedDisk) {
         disk.beforeOperation = { [unowned disk] _ in self.bytes = max(self.bytes, disk.allocatedBytes()) }
     }
-}
-
-extension SweepRuntime {
-    /// The client does nothing for some time.
-    func sleep(_ nanoseconds: UInt64) { _ = wait(for: WaitCell(), timeout: nanoseconds) }
 }
 
 /// Opens a channel on a real disk and blocks, also where an `async` twin would be chosen.

@@ -1,3 +1,4 @@
+import CrashHarness
 import DurableChannel
 import SimulatedFileIO
 import Testing
@@ -34,40 +35,16 @@ import Testing
     }
 
     private func crashEverywhere(
-        _ run: (World) throws -> Void, expecting expected: [UInt8], choices: Int, inside: Int
-    ) throws -> (states: Int, twice: Int, failures: [String]) {
-        let world = try World.holding(Self.input)
-        var states: Set<UInt64> = []
-        var twice = 0
-        var failures: [String] = []
-        let recorded = try moments(of: world) { try run(world) }
-        #expect(recorded.count > 40)
-        for (step, moment) in recorded.enumerated() where failures.count < 5 {
-            var survivors = moment.disk.legalCrashChoices(limit: choices).map {
-                (moment.disk.crashed(keeping: $0), "\($0)")
-            }
-            survivors.append((moment.disk.killed(keeping: .everything), "killed"))
-            survivors.append((moment.disk.killed(keeping: .nothing), "killed, nothing in flight written"))
-            for (disk, choice) in survivors where states.insert(disk.stateHash &* 31 &+ UInt64(step)).inserted {
-                let story = "before \(moment.before), \(choice)"
-                let next = World(disk, seed: 7)
-                let isTwice = states.count % inside == 0
-                do {
-                    let again = isTwice ? try moments(of: next) { try run(next) } : []
-                    if !isTwice { try run(next) }
-                    if next.output != expected { failures.append("\(story): \(describe(next.output))") }
-                    for second in again.enumerated() where second.offset % 3 == states.count % 3 {
-                        twice += 1
-                        let last = World(second.element.disk.crashed(keeping: .nothing), seed: 9)
-                        try run(last)
-                        if last.output != expected {
-                            failures.append("\(story), then \(second.element.before): \(describe(last.output))")
-                        }
-                    }
-                } catch { failures.append("\(story): \(error)") }
-            }
-        }
-        return (states.count, twice, failures)
+        _ run: @escaping (World) throws -> Void, expecting expected: [UInt8], choices: Int, inside: Int
+    ) -> CrashTrial<Void>.Report {
+        var trial = CrashTrial(
+            known: (), prepare: { try $0.prepare(Self.input) }, program: { process, _ in try run(process) },
+            check: { process, _ in process.output == expected ? nil : describe(process.output) })
+        trial.choicesPerOperation = choices
+        trial.secondCrashEvery = inside
+        let report = trial.run()
+        #expect(report.operations > 40)
+        return report
     }
 
     private func describe(_ output: [UInt8]?) -> String {
@@ -75,9 +52,9 @@ import Testing
     }
 
     @Test func aPowerCutOrKillAtAnyOperationCarriesEachLineOnce() throws {
-        let result = try crashEverywhere({ try $0.carry(batch: 3) }, expecting: Self.input, choices: 16, inside: 90)
+        let result = crashEverywhere({ try $0.carry(batch: 3) }, expecting: Self.input, choices: 16, inside: 90)
         #expect(result.failures == [])
-        #expect(result.states > 500 && result.twice > 100, "\(result)")
+        #expect(result.states > 500 && result.secondCrashes > 100, "\(result)")
     }
 
     @Test func aPowerCutAtAnyOperationOfASinkThatAppendsKeepsWhatStoodThere() throws {
@@ -86,7 +63,7 @@ import Testing
             if world.output == nil { world.disk.setContents(of: "/out/copy", to: mine) }
             try world.carry(batch: 4)
         }
-        let result = try crashEverywhere(run, expecting: mine + Self.input, choices: 12, inside: 100)
+        let result = crashEverywhere(run, expecting: mine + Self.input, choices: 12, inside: 100)
         #expect(result.failures == [])
         #expect(result.states > 300, "\(result)")
     }

@@ -1,32 +1,28 @@
+import CrashHarness
 import DurableChannel
 import SimulatedFileIO
 
 @testable import LineTransfer
 
 /// One process on a simulated disk that carries the lines of `/in/app.log` through a channel to `/out/copy`.
-final class World {
-    let disk: SimulatedDisk
-    let runtime: SimulatedRuntime
-    let system: SimulatedFileSystem
-    static let sourceName = BookmarkName.source("/in/app.log".utf8)
-    static let sinkName = BookmarkName.sink("/out/copy".utf8)
+typealias World = SimulatedProcess
 
-    init(_ disk: SimulatedDisk = SimulatedDisk(), seed: UInt64 = 1) {
-        self.disk = disk
-        runtime = SimulatedRuntime(seed: seed)
-        system = SimulatedFileSystem(disk: disk, runtime: runtime)
-    }
-
-    /// Work that nobody will run any more holds the channel that asked for it.
-    deinit { runtime.dropAllWork() }
+extension SimulatedProcess {
+    static var sourceName: String { BookmarkName.source("/in/app.log".utf8) }
+    static var sinkName: String { BookmarkName.sink("/out/copy".utf8) }
+    var system: SimulatedFileSystem { fileSystem }
 
     /// With a file of lines, durably there, and an empty directory for the output.
     static func holding(_ input: [UInt8], seed: UInt64 = 1) throws -> World {
         let world = World(seed: seed)
-        try world.system.makeDirectory(at: "/in")
-        try world.system.makeDirectory(at: "/out")
-        world.disk.setContents(of: "/in/app.log", to: input)
+        try world.prepare(input)
         return world
+    }
+
+    func prepare(_ input: [UInt8]) throws {
+        try system.makeDirectory(at: "/in")
+        try system.makeDirectory(at: "/out")
+        disk.setContents(of: "/in/app.log", to: input)
     }
 
     /// Small segments, so that every few transactions roll.

@@ -124,6 +124,26 @@ import Testing
         }
     }
 
+    /// Row 24: what is held is not let go, though nothing that was read says that there are events in its segment.
+    @Test func aSegmentOfWhichNoEventCanBeReadAtOpeningIsKeptAndComesBack() throws {
+        let world = World()
+        let log = try world.open()
+        for tag in 0..<3 { _ = try log.append([put(tag, bytes: 1200)]) }
+        for index in 0..<4 { _ = try log.append([note(index, bytes: 100)]) }
+        let next = world.afterPowerCut()
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: 8192..<12288, count: Fault.forever))
+        let held = try next.open()
+        #expect(held.recoveryReport.unreadable.map(\.endSequence) == [EventSequence(4)])
+        for tag in 3..<9 { _ = try held.append([put(tag, bytes: 3000)]) }
+        try held.checkpoint()
+        next.runtime.runUntilIdle()
+        #expect(held.segments.first?.number == SegmentNumber(1))
+        next.disk.faults.removeAll()
+        #expect(try held.readings() == texts(0...8))
+        #expect(try next.afterPowerCut().open().readings() == texts(0...8))
+    }
+
     /// Row 24.
     @Test(arguments: [1, 4, 5] as [UInt64])
     func identityBlocksThatCannotBeReadDoNotKeepTheLogShut(_ number: UInt64) throws {

@@ -1,17 +1,19 @@
-import Glibc
+internal import CLinux
 
-/// Runs `body` on `count` threads of its own, with 0..<count, and returns what each returned.
-func onThreads<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) -> Value) -> [Value] {
+/// Runs `body` on `count` threads of its own, with 0..<count, and returns what each returned, when all have ended. Every signal
+/// is blocked on them. For this package's benchmarks, harness and tests.
+@discardableResult
+package func onThreads<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) -> Value) -> [Value] {
     let slots = (0..<count).map { _ in Slot<Value>() }
     let threads = (0..<count).map { index in
         let slot = slots[index]
-        var thread = pthread_t()
         let context = unsafe Unmanaged.passRetained(ThreadBody { slot.value = body(index) })
-        let failure = unsafe pthread_create(&thread, nil, runThreadBody, context.toOpaque())
-        precondition(failure == 0, "pthread_create failed with \(failure)")
+        var thread: UInt64 = 0
+        let failure = unsafe linux_thread_start("client", runThreadBody, context.toOpaque(), &thread)
+        precondition(failure == 0, "a thread cannot be started: errno \(-failure)")
         return thread
     }
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in threads { linux_thread_join(thread) }
     return slots.map { $0.value! }
 }
 

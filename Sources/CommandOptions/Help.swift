@@ -1,6 +1,6 @@
 extension CommandTable {
     /// All of it: each verb with its options.
-    var help: String {
+    package var help: String {
         var lines = ["\(name): \(summary)", ""]
         for (index, verb) in verbs.enumerated() {
             lines.append((index == 0 ? "usage: " : "       ") + usage(verb))
@@ -10,12 +10,12 @@ extension CommandTable {
         return (lines + ["", notes]).joined(separator: "\n")
     }
 
-    func help(_ verb: VerbTable) -> String {
+    package func help(_ verb: VerbTable) -> String {
         (["\(name) \(verb.name): \(verb.summary)", "", "usage: \(usage(verb))", ""] + rows(verb) + ["", notes])
             .joined(separator: "\n")
     }
 
-    func usage(_ verb: VerbTable) -> String {
+    package func usage(_ verb: VerbTable) -> String {
         ([name, verb.name] + verb.operands + ["[options]"]).joined(separator: " ")
     }
 

@@ -1,78 +1,79 @@
-import DurableChannel
-import LogFormat
+package import DurableChannel
 
 /// What the clients of a channel have asked for and been told, kept outside of it: what must be found after a crash.
 ///
 /// An event is known by its tag, which stands in its header: the number of its put, and its place in it.
-struct CrashModel: Sendable {
-    enum Answer: Sendable { case none, done, refused, unknown }
+package struct ChannelModel: Sendable {
+    package enum Answer: Sendable { case none, done, refused, unknown }
 
-    struct Setting: Sendable {
-        var name: String
-        var value: String
+    package struct Setting: Sendable {
+        package var name: String
+        package var value: String
     }
 
-    struct Put: Sendable {
-        var count: Int
-        var bytes: Int
-        var bookmarks: [Setting] = []
-        var stamp: ProducerStamp?
+    package struct Put: Sendable {
+        package var count: Int
+        package var bytes: Int
+        package var bookmarks: [Setting] = []
+        package var stamp: ProducerStamp?
         /// Everything acknowledged before its commit began ended here: its own sequences are not lower.
-        var floor: UInt64
+        package var floor: UInt64
         /// From its receipt, or from what a taker was given.
-        var base: UInt64?
-        var answer = Answer.none
-        var begun = 0
+        package var base: UInt64?
+        package var answer = Answer.none
+        package var begun = 0
         /// Ended with `outcomeUnknown`, then.
-        var unknownSince: Int?
+        package var unknownSince: Int?
     }
 
-    struct Take: Sendable {
-        var events: [UInt64]
-        var dead: Set<UInt64> = []
-        var bookmark: Setting?
+    package struct Take: Sendable {
+        package var events: [UInt64]
+        package var dead: Set<UInt64> = []
+        package var bookmark: Setting?
         /// Its commit has begun; before that its events are in flight and no more.
-        var isCommitting = false
-        var answer = Answer.none
-        var begun = 0
-        var unknownSince: Int?
+        package var isCommitting = false
+        package var answer = Answer.none
+        package var begun = 0
+        package var unknownSince: Int?
 
-        var taken: [UInt64] { events.filter { !dead.contains($0) } }
+        package var taken: [UInt64] { events.filter { !dead.contains($0) } }
     }
 
     /// Who set a bookmark, in the order in which the commits began.
-    enum Setter: Sendable { case put(Int), take(Int), alone(value: String, Answer) }
+    package enum Setter: Sendable { case put(Int), take(Int), alone(value: String, Answer) }
 
-    var puts: [Put] = []
-    var takes: [Take] = []
-    var setters: [String: [Setter]] = [:]
+    package var puts: [Put] = []
+    package var takes: [Take] = []
+    package var setters: [String: [Setter]] = [:]
     /// Given to a taker at any time. Sequences.
-    var handedOut: Set<UInt64> = []
+    package var handedOut: Set<UInt64> = []
     /// Events are known by tag and sequence once they are durable.
-    var tags: [UInt64: Int] = [:]
+    package var tags: [UInt64: Int] = [:]
     /// One more than the highest sequence that was given to a taker.
-    var handedOutEnd: UInt64 = 1
+    package var handedOutEnd: UInt64 = 1
     /// How many events the takes that are being gathered may have claimed.
-    var gathering: UInt64 = 0
+    package var gathering: UInt64 = 0
     /// No lease goes further.
-    var leaseBound: UInt64 = 1
+    package var leaseBound: UInt64 = 1
     /// The oldest may have been dropped to make room.
-    var dropsOldest = false
+    package var dropsOldest = false
     /// Changes with each change of anything above.
-    private(set) var version = 0
+    package private(set) var version = 0
 
-    static let tagStride = 1000
+    package init() {}
 
-    mutating func changed() { version += 1 }
+    package static let tagStride = 1000
+
+    package mutating func changed() { version += 1 }
 
     // MARK: What clients do
 
     /// The end of what is acknowledged.
-    var acknowledgedEnd: UInt64 {
+    package var acknowledgedEnd: UInt64 {
         puts.reduce(1) { max($0, $1.answer == .done ? ($1.base ?? 0) + UInt64($1.count) : 1) }
     }
 
-    mutating func beginPut(_ put: Put) -> Int {
+    package mutating func beginPut(_ put: Put) -> Int {
         puts.append(put)
         puts[puts.count - 1].begun = version
         for bookmark in put.bookmarks { setters[bookmark.name, default: []].append(.put(puts.count - 1)) }
@@ -80,7 +81,7 @@ struct CrashModel: Sendable {
         return puts.count - 1
     }
 
-    mutating func endPut(_ index: Int, _ answer: Answer) {
+    package mutating func endPut(_ index: Int, _ answer: Answer) {
         puts[index].answer = answer
         if answer == .unknown { puts[index].unknownSince = version }
         if answer == .done { cutUnknown(before: puts[index].begun) }
@@ -99,7 +100,7 @@ struct CrashModel: Sendable {
     }
 
     /// An unknown one is committed again.
-    mutating func beginAgain(_ index: Int) {
+    package mutating func beginAgain(_ index: Int) {
         puts[index].answer = .none
         puts[index].floor = acknowledgedEnd
         puts[index].begun = version
@@ -107,7 +108,7 @@ struct CrashModel: Sendable {
     }
 
     /// Where a put's events stand is known. Returns what is wrong with that.
-    mutating func place(_ index: Int, at base: UInt64) -> String? {
+    package mutating func place(_ index: Int, at base: UInt64) -> String? {
         if let known = puts[index].base, known != base { return "put \(index) was at \(known) and is at \(base)" }
         guard base >= puts[index].floor else {
             return "put \(index) is at \(base), and \(puts[index].floor - 1) was acknowledged before it began"
@@ -124,7 +125,7 @@ struct CrashModel: Sendable {
     }
 
     /// A taker asks for events; `leaseStep` more may be leased.
-    mutating func beginGathering(_ most: Int, leaseStep: UInt64) {
+    package mutating func beginGathering(_ most: Int, leaseStep: UInt64) {
         gathering += UInt64(most)
         raiseLease(by: leaseStep)
         changed()
@@ -136,7 +137,13 @@ struct CrashModel: Sendable {
         leaseBound = max(leaseBound, end + gathering + step)
     }
 
-    mutating func endGathering(_ most: Int, _ events: [UInt64], leaseStep: UInt64) -> Int {
+    /// A taker is going to be given everything up to a sequence.
+    mutating func lease(through last: UInt64, step: UInt64) {
+        leaseBound = max(leaseBound, last + 1 + step)
+        changed()
+    }
+
+    package mutating func endGathering(_ most: Int, _ events: [UInt64], leaseStep: UInt64) -> Int {
         gathering -= UInt64(most)
         handedOut.formUnion(events)
         handedOutEnd = max(handedOutEnd, (events.last ?? 0) + 1)
@@ -147,21 +154,21 @@ struct CrashModel: Sendable {
     }
 
     /// What was found was given to a taker, who has not answered.
-    mutating func deliver(_ found: [Found], leaseStep: UInt64) {
+    package mutating func deliver(_ found: [Found], leaseStep: UInt64) {
         handedOut.formUnion(found.map(\.sequence))
         handedOutEnd = max(handedOutEnd, (found.last?.sequence ?? 0) + 1)
         raiseLease(by: leaseStep)
         changed()
     }
 
-    mutating func beginCommit(_ index: Int) {
+    package mutating func beginCommit(_ index: Int) {
         takes[index].isCommitting = true
         takes[index].begun = version
         if let bookmark = takes[index].bookmark { setters[bookmark.name, default: []].append(.take(index)) }
         changed()
     }
 
-    mutating func endCommit(_ index: Int, _ answer: Answer) {
+    package mutating func endCommit(_ index: Int, _ answer: Answer) {
         takes[index].answer = answer
         if answer == .unknown { takes[index].unknownSince = version }
         if answer == .done { cutUnknown(before: takes[index].begun) }
@@ -169,7 +176,7 @@ struct CrashModel: Sendable {
     }
 
     /// A clean end: the lease is what was handed out, or may have been before this life began.
-    mutating func closed(markedBefore bound: UInt64) {
+    package mutating func closed(markedBefore bound: UInt64) {
         leaseBound = max(bound, dropsOldest ? acknowledgedEnd : handedOutEnd)
         changed()
     }
@@ -177,12 +184,12 @@ struct CrashModel: Sendable {
     // MARK: What must be found
 
     /// An event as it was found.
-    struct Found: Equatable, Sendable, CustomStringConvertible {
-        var sequence: UInt64
-        var tag: Int
-        var isMarked: Bool
+    package struct Found: Equatable, Sendable, CustomStringConvertible {
+        package var sequence: UInt64
+        package var tag: Int
+        package var isMarked: Bool
 
-        var description: String { "\(sequence)=\(tag)" + (isMarked ? "*" : "") }
+        package var description: String { "\(sequence)=\(tag)" + (isMarked ? "*" : "") }
     }
 
     /// The fate of a sequence as far as clients know.
@@ -203,7 +210,7 @@ struct CrashModel: Sendable {
 
     /// Why what was found is not what was promised; nil when it is. What had no answer has one afterwards: the model is
     /// settled on what was found.
-    mutating func settle(
+    package mutating func settle(
         on found: [Found], bookmarks: (String) -> [UInt8]?, _ metrics: ChannelMetrics
     ) -> String? {
         var newestFirst = self

@@ -1,86 +1,155 @@
-import DurableChannel
-import FileIO
-import LogFormat
-import SimulatedFileIO
+package import DurableChannel
+internal import FileIO
+package import LogFormat
+package import SimulatedFileIO
 
 /// Runs clients on a channel, each a thread of its own in an order that the seed decides, and notes the disk and the model
 /// before each storage operation.
-final class CrashRecorder: @unchecked Sendable {
-    struct Moment {
-        var disk: SimulatedDisk
-        var model: CrashModel
-        var operation: String
+package final class ChannelRecorder: @unchecked Sendable {
+    package struct Moment {
+        package var disk: SimulatedDisk
+        package var model: ChannelModel
+        /// What comes next.
+        package var operation: String
+        var traits = MomentTraits()
+        var isRetiring = false
+
+        package init(disk: SimulatedDisk, model: ChannelModel, operation: String) {
+            self.disk = disk
+            self.model = model
+            self.operation = operation
+        }
     }
 
-    let world: World
-    let runtime: SweepRuntime
-    let configuration: ChannelConfiguration
-    var model: CrashModel
-    private(set) var moments: [Moment] = []
-    private(set) var channel: FileChannel!
+    package static let path = "/var/channel"
+
+    package let world: SimulatedProcess
+    package let runtime: ClientRuntime
+    package let configuration: ChannelConfiguration
+    package var model: ChannelModel
+    package private(set) var moments: [Moment] = []
+    package private(set) var channel: FileChannel!
     /// What was wrong already while it ran.
-    private(set) var objections: [String] = []
+    package private(set) var objections: [String] = []
     private var putNumbers: [Int: UInt64] = [:]
     /// What a take of this life may find marked though it was never given to a client.
     private var markedBefore: UInt64 = 1
     private let firstStamp: UInt64
 
-    init(
-        _ disk: SimulatedDisk, seed: UInt64, configuration: ChannelConfiguration, model: CrashModel = CrashModel(),
+    package init(
+        _ disk: SimulatedDisk, seed: UInt64, configuration: ChannelConfiguration, model: ChannelModel = ChannelModel(),
         noting: Bool = true
     ) {
         let capacity = configuration.capacityBytes!
-        world = World(disk, seed: seed)
-        runtime = SweepRuntime(seed: seed, world.runtime)
+        world = SimulatedProcess(disk, seed: seed)
+        runtime = ClientRuntime(seed: seed, world.runtime)
         self.configuration = configuration
         self.model = model
         self.model.dropsOldest = configuration.whenFull == .dropOldest
         firstStamp = model.puts.compactMap { $0.stamp?.sequence }.max() ?? 0
         guard noting else { return }
         disk.beforeOperation = { [unowned self, unowned disk] operation in
-            moments.append(Moment(disk: disk.clone(), model: self.model, operation: operation.description))
+            note(disk, before: operation)
             let taken = disk.allocatedBytes()
-            if taken > capacity { objections.append("\(taken) bytes on disk before \(operation)") }
+            if !mayBeSmaller, taken > capacity { objections.append("\(taken) bytes on disk before \(operation)") }
         }
     }
 
     deinit { world.disk.beforeOperation = nil }
 
-    func object(_ objection: String?) {
+    /// The capacity was changed, or the disk lies: what is taken is not compared.
+    var mayBeSmaller = false
+    private var traits = MomentTraits()
+    private var isOpening = false
+    /// Of the last checkpoint that was written, since which nothing was retired.
+    private var checkpointMoment: Int?
+    private static let longestRetirement = 16
+
+    private func note(_ disk: SimulatedDisk, before operation: SimulatedDisk.OperationRecord) {
+        traits.look(at: disk, isOpening: isOpening)
+        var moment = Moment(disk: disk.clone(), model: model, operation: operation.description)
+        moment.traits = traits
+        moments.append(moment)
+        noteRetirement(operation)
+    }
+
+    /// The moment behind the last operation.
+    func noteEnd() {
+        traits.look(at: world.disk, isOpening: false)
+        var moment = Moment(disk: world.disk.clone(), model: model, operation: "the end")
+        moment.traits = traits
+        moments.append(moment)
+    }
+
+    /// A retirement writes a checkpoint, takes names away, and syncs the directory.
+    private func noteRetirement(_ operation: SimulatedDisk.OperationRecord) {
+        let last = moments.count - 1
+        switch operation.operation {
+        case .write where operation.path.hasSuffix("/checkpoint"): checkpointMoment = last
+        case .rename, .unlink:
+            guard let first = checkpointMoment, operation.path.contains(".seg"), last - first <= Self.longestRetirement
+            else { return }
+            for index in first...last { moments[index].isRetiring = true }
+        case .synchronizeDirectory:
+            if moments.dropLast().last?.isRetiring == true { moments[last].isRetiring = true }
+        default: break
+        }
+    }
+
+    package func object(_ objection: String?) {
         if let objection { objections.append(objection) }
     }
 
-    func open() throws {
+    package func open() throws {
         markedBefore = model.leaseBound
+        isOpening = true
+        defer { isOpening = false }
         channel = try FileChannel.open(
-            at: World.path, configuration: configuration, fileSystem: world.system, runtime: runtime)
+            at: Self.path, configuration: configuration, fileSystem: world.fileSystem, runtime: runtime)
     }
 
-    private(set) var mostGroupsInFlight = 0
+    /// Looks at what the opening has found, which decides what was in doubt.
+    func settle() throws {
+        model.lease(through: channel.metrics.putEvents, step: configuration.leaseStep)
+        let take = try channel.beginTake(maxEvents: ChannelSweep.everything, maxBytes: .max)
+        var found: [ChannelModel.Found] = []
+        for event in take.events {
+            let (tag, objection) = tagOf(event, model)
+            object(objection)
+            guard let tag else { continue }
+            found.append(
+                ChannelModel.Found(sequence: event.sequence.rawValue, tag: tag, isMarked: event.isRedelivered))
+        }
+        take.rollback()
+        object(model.settle(on: found, bookmarks: channel.bookmark, channel.metrics))
+        model.deliver(found, leaseStep: configuration.leaseStep)
+    }
 
-    func close() throws {
+    package private(set) var mostGroupsInFlight = 0
+
+    package func close() throws {
         try closeChannel()
         endModel()
         checkBalance()
     }
 
-    func closeChannel() throws(ChannelError) {
+    package func closeChannel() throws(ChannelError) {
         mostGroupsInFlight = max(mostGroupsInFlight, channel.metrics.mostGroupsInFlight)
         try channel.close()
     }
 
     /// The channel was closed cleanly.
-    func endModel() { model.closed(markedBefore: markedBefore) }
+    package func endModel() { model.closed(markedBefore: markedBefore) }
 
     /// Runs clients side by side; each gets its number.
-    func run(_ clients: [@Sendable (CrashRecorder, Int) -> Void]) {
+    package func run(_ clients: [@Sendable (ChannelRecorder, Int) -> Void]) {
         runtime.run(clients.enumerated().map { number, client in { [unowned self] in client(self, number) } })
         checkBalance()
     }
 
-    func settleDown() { world.runtime.runUntilIdle() }
+    package func settleDown() { world.runtime.runUntilIdle() }
 
-    func checkBalance() {
+    package func checkBalance() {
         if !channel.isBalanced { object("not balanced: \(channel.metrics)") }
     }
 
@@ -89,12 +158,12 @@ final class CrashRecorder: @unchecked Sendable {
     /// One transaction, with a bookmark of the client's own (and one that several set), and a producer's stamp. The answer's
     /// receipt, or nil when it was not acknowledged.
     @discardableResult
-    func put(
+    package func put(
         _ client: Int, _ count: Int = 3, bytes: Int = 300, bookmark: Bool = true, shared: Bool = false,
         stamped: Bool = true
     ) -> PutReceipt? {
         let number = (putNumbers[client] ?? firstStamp) + 1
-        var put = CrashModel.Put(count: count, bytes: bytes, floor: model.acknowledgedEnd)
+        var put = ChannelModel.Put(count: count, bytes: bytes, floor: model.acknowledgedEnd)
         if stamped {
             putNumbers[client] = number
             put.stamp = ProducerStamp(id: .client(client), sequence: number)
@@ -105,7 +174,7 @@ final class CrashRecorder: @unchecked Sendable {
         return commit(put)
     }
 
-    private func commit(_ put: CrashModel.Put) -> PutReceipt? {
+    private func commit(_ put: ChannelModel.Put) -> PutReceipt? {
         // The events are tagged with the number that the put is going to have; when they had to wait for room, and others
         // began theirs meanwhile, once more.
         while true {
@@ -129,11 +198,11 @@ final class CrashRecorder: @unchecked Sendable {
         }
     }
 
-    private func begin(_ put: CrashModel.Put, _ index: Int) throws(ChannelError) -> PutTransaction {
+    private func begin(_ put: ChannelModel.Put, _ index: Int) throws(ChannelError) -> PutTransaction {
         var transaction = try channel.beginPut(producer: put.stamp)
         var place = 0
         for _ in 0..<put.count {
-            let event = event(index * CrashModel.tagStride + place, bytes: put.bytes)
+            let event = event(index * ChannelModel.tagStride + place, bytes: put.bytes)
             if try transaction.append(event) == .accepted { place += 1 }
         }
         for bookmark in put.bookmarks { try transaction.setBookmark(bookmark.name, Array(bookmark.value.utf8)) }
@@ -157,7 +226,7 @@ final class CrashRecorder: @unchecked Sendable {
     }
 
     /// Commits again what ended with `outcomeUnknown`: it was cut off by the epoch that followed, so it is no repeat.
-    func retryUnknown(_ client: Int) {
+    package func retryUnknown(_ client: Int) {
         guard let index = model.puts.lastIndex(where: { $0.stamp?.id == .client(client) }) else { return }
         while model.puts[index].unknownSince != nil, model.puts[index].answer != .done {
             do throws(ChannelError) {
@@ -171,7 +240,7 @@ final class CrashRecorder: @unchecked Sendable {
     }
 
     /// Commits a producer's last transaction once more, as if the answer had been lost.
-    func repeatLast(_ client: Int) {
+    package func repeatLast(_ client: Int) {
         guard
             let index = model.puts.lastIndex(where: { $0.stamp?.id == .client(client) }),
             model.puts[index].answer == .done, model.puts[index].stamp?.sequence == putNumbers[client] ?? firstStamp
@@ -186,13 +255,13 @@ final class CrashRecorder: @unchecked Sendable {
     }
 
     /// A bookmark without events.
-    func bookmark(_ client: Int) {
+    package func bookmark(_ client: Int) {
         let name = "alone-\(client)"
         let place = model.setters[name]?.count ?? 0
         let value = "\(place) of \(client) at \(model.version)"
         model.setters[name, default: []].append(.alone(value: value, .none))
         model.changed()
-        var answer = CrashModel.Answer.done
+        var answer = ChannelModel.Answer.done
         do throws(ChannelError) { try channel.setBookmark(name, Array(value.utf8)) } catch {
             answer = error.code == .outcomeUnknown ? .unknown : .refused
             noteError(error)
@@ -204,16 +273,16 @@ final class CrashRecorder: @unchecked Sendable {
     // MARK: Takes
 
     /// A take that is open, with its number in the model.
-    final class Open: @unchecked Sendable {
+    package final class Open: @unchecked Sendable {
         fileprivate var transaction: TakeTransaction?
-        fileprivate(set) var number = 0
-        fileprivate(set) var events: [UInt64] = []
-        var isEmpty: Bool { events.isEmpty }
+        package fileprivate(set) var number = 0
+        package fileprivate(set) var events: [UInt64] = []
+        package var isEmpty: Bool { events.isEmpty }
 
         fileprivate init() {}
     }
 
-    func take(_ most: Int, waitingUpTo wait: Duration = .zero) -> Open {
+    package func take(_ most: Int, waitingUpTo wait: Duration = .zero) -> Open {
         let open = Open()
         model.beginGathering(most, leaseStep: configuration.leaseStep)
         do throws(ChannelError) {
@@ -235,7 +304,7 @@ final class CrashRecorder: @unchecked Sendable {
             let (tag, objection) = tagOf(event, model)
             object(objection)
             if let tag {
-                let (index, place) = tag.quotientAndRemainder(dividingBy: CrashModel.tagStride)
+                let (index, place) = tag.quotientAndRemainder(dividingBy: ChannelModel.tagStride)
                 object(model.place(index, at: sequence - UInt64(place)))
             }
             if model.handedOut.contains(sequence), !event.isRedelivered {
@@ -251,7 +320,7 @@ final class CrashRecorder: @unchecked Sendable {
         }
     }
 
-    func commit(_ take: Open, deadLetters: Int = 0, bookmark client: Int? = nil) {
+    package func commit(_ take: Open, deadLetters: Int = 0, bookmark client: Int? = nil) {
         guard var transaction = take.transaction.take() else { return }
         do throws(ChannelError) {
             for sequence in take.events.prefix(deadLetters) {
@@ -272,7 +341,7 @@ final class CrashRecorder: @unchecked Sendable {
         }
     }
 
-    func rollback(_ take: Open) {
+    package func rollback(_ take: Open) {
         guard let transaction = take.transaction.take() else { return }
         // From here on others may have them.
         model.endCommit(take.number, .refused)
@@ -280,7 +349,7 @@ final class CrashRecorder: @unchecked Sendable {
     }
 
     /// After the channel was closed.
-    func commitClosed(_ take: Open) {
+    package func commitClosed(_ take: Open) {
         guard let transaction = take.transaction.take() else { return }
         model.endCommit(take.number, .refused)
         do throws(ChannelError) {
@@ -291,16 +360,40 @@ final class CrashRecorder: @unchecked Sendable {
         }
     }
 
-    func checkpoint() {
+    package func checkpoint() {
         do throws(ChannelError) { try channel.checkpoint() } catch { noteError(error) }
     }
 
-    /// Errors that the workload did not ask for.
-    var expectedErrors: Set<ChannelError.Code> = []
-    private(set) var errors: [ChannelError.Code: Int] = [:]
+    // MARK: Everything else
 
-    private(set) var lastError: ChannelError?
-    var errorCount: Int { errors.values.reduce(0, +) }
+    func resize(bytes: UInt64) {
+        mayBeSmaller = true
+        do throws(ChannelError) { try channel.resize(capacityBytes: bytes) } catch { noteError(error) }
+    }
+
+    func resize(events: UInt64?) {
+        do throws(ChannelError) { try channel.resize(capacityEvents: events) } catch { noteError(error) }
+    }
+
+    /// Another process on this disk opens the channel, and must be refused.
+    func intrude() {
+        let other = SimulatedFileSystem(disk: world.disk, runtime: world.runtime)
+        do throws(ChannelError) {
+            _ = try FileChannel.open(
+                at: Self.path, configuration: configuration, fileSystem: other, runtime: runtime)
+            object("a second process has opened the channel")
+        } catch {
+            let isExpected = error.code == .inUse || error.code == .fileOperation && expectedErrors.contains(error.code)
+            if !isExpected { object("a second process got \(error)") }
+        }
+    }
+
+    /// Errors that the workload did not ask for.
+    package var expectedErrors: Set<ChannelError.Code> = []
+    package private(set) var errors: [ChannelError.Code: Int] = [:]
+
+    package private(set) var lastError: ChannelError?
+    package var errorCount: Int { errors.values.reduce(0, +) }
 
     private func noteError(_ error: ChannelError) {
         lastError = error
@@ -310,7 +403,7 @@ final class CrashRecorder: @unchecked Sendable {
 }
 
 extension ProducerID {
-    static func client(_ number: Int) -> ProducerID { ProducerID(high: 0xC11E, low: UInt64(number + 1)) }
+    package static func client(_ number: Int) -> ProducerID { ProducerID(high: 0xC11E, low: UInt64(number + 1)) }
 }
 
 /// The event of a tag: its body is made from the tag.
@@ -330,11 +423,11 @@ func body(_ tag: Int, bytes: Int) -> [UInt8] {
 }
 
 /// The tag of an event, and what is wrong with it.
-func tagOf(_ event: TakenEvent, _ model: CrashModel) -> (Int?, String?) {
+func tagOf(_ event: TakenEvent, _ model: ChannelModel) -> (Int?, String?) {
     guard let header = event.header("tag"), let tag = Int(String(decoding: header, as: UTF8.self)) else {
         return (nil, "\(event.sequence) has no tag")
     }
-    let index = tag / CrashModel.tagStride
+    let index = tag / ChannelModel.tagStride
     guard index < model.puts.count else { return (nil, "\(event.sequence) has the tag \(tag), which no put has") }
     guard event.body.elementsEqual(body(tag, bytes: model.puts[index].bytes)) else {
         return (tag, "\(event.sequence), event \(tag), has another body")

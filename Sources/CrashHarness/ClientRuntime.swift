@@ -1,14 +1,13 @@
-import FileIO
-import SimulatedFileIO
-import TestSupport
+package import FileIO
+package import SimulatedFileIO
 
 /// A ``SimulatedRuntime`` for clients that wait: each client is a thread of its own, and only one of them runs at any time.
 ///
 /// A client that waits gives the turn away: to another client that can go on, or to a piece of the simulated runtime's work.
 /// The seed decides which, so a run with any number of clients in the middle of their calls repeats from its seed. A client
 /// gives its turn away, too, when what it waits for is there already: as a thread would that is not woken at once.
-final class SweepRuntime: Runtime, @unchecked Sendable {
-    let base: SimulatedRuntime
+package final class ClientRuntime: Runtime, @unchecked Sendable {
+    package let base: SimulatedRuntime
     private let seed: UInt64
     private var choices: SeededRandom
     /// Of 16 turns so many are for work while a client could go on: the fewer, the more groups are in flight.
@@ -21,19 +20,19 @@ final class SweepRuntime: Runtime, @unchecked Sendable {
     private var isWorking = false
 
     private final class Client: @unchecked Sendable {
-        let turn = WaitCell()
-        var cell: WaitCell?
-        var deadline: UInt64?
-        var isDone = false
+        package let turn = WaitCell()
+        package var cell: WaitCell?
+        package var deadline: UInt64?
+        package var isDone = false
 
-        func canGoOn(at now: UInt64) -> Bool {
+        package func canGoOn(at now: UInt64) -> Bool {
             guard !isDone else { return false }
             guard let cell else { return true }
             return cell.value != 0 || deadline.map { now >= $0 } ?? false
         }
     }
 
-    init(seed: UInt64, _ base: SimulatedRuntime) {
+    package init(seed: UInt64, _ base: SimulatedRuntime) {
         self.base = base
         self.seed = seed
         choices = SeededRandom(seed: seed ^ 0x5EED)
@@ -45,7 +44,8 @@ final class SweepRuntime: Runtime, @unchecked Sendable {
     // MARK: Clients
 
     /// Runs the clients side by side, and returns when all have ended.
-    func run(_ bodies: [@Sendable () -> Void]) {
+    package func run(_ bodies: [@Sendable () -> Void]) {
+        guard !bodies.isEmpty else { return }
         clients = bodies.map { _ in Client() }
         current = clients.randomElement(using: &choices)
         threads.signal(current!.turn, value: 1)
@@ -60,8 +60,11 @@ final class SweepRuntime: Runtime, @unchecked Sendable {
         current = nil
     }
 
+    /// The client does nothing for some time.
+    package func sleep(_ nanoseconds: UInt64) { _ = wait(for: WaitCell(), timeout: nanoseconds) }
+
     /// Others may get their turn here.
-    func yield() {
+    package func yield() {
         let cell = WaitCell()
         cell.signal(1)
         _ = wait(for: cell)
@@ -69,19 +72,21 @@ final class SweepRuntime: Runtime, @unchecked Sendable {
 
     // MARK: Runtime
 
-    func wallClock() -> UInt64 { base.wallClock() }
-    func monotonicClock() -> UInt64 { base.monotonicClock() }
-    func random() -> UInt64 { base.random() }
-    func signal(_ cell: WaitCell, value: UInt32) { cell.signal(value) }
+    package func wallClock() -> UInt64 { base.wallClock() }
+    package func monotonicClock() -> UInt64 { base.monotonicClock() }
+    package func random() -> UInt64 { base.random() }
+    package func signal(_ cell: WaitCell, value: UInt32) { cell.signal(value) }
 
-    func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void) { base.schedule(after: delay, work) }
+    package func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void) {
+        base.schedule(after: delay, work)
+    }
 
-    func wait(for cell: WaitCell) -> UInt32 {
+    package func wait(for cell: WaitCell) -> UInt32 {
         pause(cell, nil)
         return cell.value
     }
 
-    func wait(for cell: WaitCell, timeout: UInt64) -> UInt32? {
+    package func wait(for cell: WaitCell, timeout: UInt64) -> UInt32? {
         let (end, overflow) = base.monotonicClock().addingReportingOverflow(timeout)
         pause(cell, overflow ? nil : end)
         return cell.value == 0 ? nil : cell.value

@@ -1,31 +1,31 @@
 /// The arguments of one call, checked against the table.
-struct Arguments: Sendable {
+package struct Arguments: Sendable {
     /// What the table cannot be asked for, or what was asked for instead of work.
-    enum Request: Sendable {
+    package enum Request: Sendable {
         case help(VerbTable?)
         case version
         case run(VerbTable, Arguments)
     }
 
-    private(set) var operands: [String] = []
+    package private(set) var operands: [String] = []
     private var values: [String: [OptionValue]] = [:]
 
-    func has(_ name: String) -> Bool { values[name] != nil }
+    package func has(_ name: String) -> Bool { values[name] != nil }
 
-    func text(_ name: String) -> String? {
+    package func text(_ name: String) -> String? {
         if case .text(let text)? = values[name]?.first { text } else { nil }
     }
 
-    func number(_ name: String) -> UInt64? {
+    package func number(_ name: String) -> UInt64? {
         if case .number(let number)? = values[name]?.first { number } else { nil }
     }
 
-    func pairs(_ name: String) -> [(key: String, value: String)] {
+    package func pairs(_ name: String) -> [(key: String, value: String)] {
         (values[name] ?? []).compactMap { if case .pair(let key, let value) = $0 { (key, value) } else { nil } }
     }
 
     /// - Throws: ``UsageError``, which says what is wrong with which word.
-    static func parse(_ words: ArraySlice<String>, by table: CommandTable) throws(UsageError) -> Request {
+    package static func parse(_ words: ArraySlice<String>, by table: CommandTable) throws(UsageError) -> Request {
         guard let first = words.first else { throw UsageError("a verb is missing") }
         if first == "--help" || first == "-h" || first == "help" {
             return .help(table.verbs.first { $0.name == words.dropFirst().first })
@@ -83,12 +83,12 @@ struct Arguments: Sendable {
 }
 
 /// Wrong arguments. Nothing was done.
-struct UsageError: Error {
-    var message: String
+package struct UsageError: Error {
+    package var message: String
     /// Whose help shows what is right.
-    var verb: VerbTable?
+    package var verb: VerbTable?
 
-    init(_ message: String, _ verb: VerbTable? = nil) {
+    package init(_ message: String, _ verb: VerbTable? = nil) {
         self.message = message
         self.verb = verb
     }
@@ -136,7 +136,7 @@ private func decimal(_ text: String) -> UInt64? {
 }
 
 /// Bytes, with or without a unit; nil as well when it is more than 64 bits hold.
-func byteSize(_ text: String) -> UInt64? {
+package func byteSize(_ text: String) -> UInt64? {
     let units: [(String, UInt64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("", 1)]
     for (unit, factor) in units where text.hasSuffix(unit) {
         guard let number = decimal(String(text.dropLast(unit.count))) else { return nil }

@@ -1,0 +1,125 @@
+import CommandOptions
+import CrashHarness
+import Glibc
+import LogFormat
+
+/// `walcrash run`.
+func runCampaign(_ arguments: Arguments, _ verb: VerbTable) throws {
+    var campaign = Campaign(.random) { CrashScript.random(seed: $0) }
+    if let name = arguments.text("--workload") {
+        let workload = try workload(name, verb)
+        campaign.script = { workload.script($0) }
+    }
+    campaign.firstSeed = arguments.number("--seed") ?? 1
+    campaign.jobs = jobs(arguments)
+    if let minutes = arguments.number("--minutes") { campaign.mostNanoseconds = minutes * 60_000_000_000 }
+    let states = arguments.number("--states").map { Int($0) }
+    campaign.mostStates = states ?? (arguments.has("--minutes") ? .max : 100_000)
+    let line = ProgressLine(states: campaign.mostStates, nanoseconds: campaign.mostNanoseconds)
+    try finish(Result("random scripts", campaign, line), arguments)
+}
+
+/// `walcrash sweep`.
+func sweepWorkloads(_ arguments: Arguments, _ verb: VerbTable) throws {
+    let workloads = try arguments.text("--workload").map { [try workload($0, verb)] } ?? Workload.all
+    var depth = ChannelHarness.Depth()
+    depth.insideEvery = arguments.number("--inside").map { Int($0) } ?? depth.insideEvery
+    depth.mostStates = arguments.number("--states").map { Int($0) } ?? .max
+    let seeds = arguments.number("--seeds") ?? 1
+    let line = ProgressLine(states: .max, nanoseconds: .max)
+    var total = Result(name: "all workloads")
+    for workload in workloads where total.report.broken == nil {
+        var campaign = Campaign(depth) { workload.script($0) }
+        campaign.firstSeed = arguments.number("--seed") ?? 1
+        campaign.mostScripts = seeds
+        campaign.jobs = min(jobs(arguments), Int(seeds))
+        let result = Result(workload.name, campaign, line)
+        if arguments.text("--format") != "json" { say(result.line) }
+        total.add(result)
+    }
+    try finish(total, arguments)
+}
+
+/// `walcrash replay`.
+func replay(_ arguments: Arguments) throws {
+    let path = arguments.operands[0]
+    guard let text = contents(of: path) else {
+        throw FileFailure(description: "\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
+    }
+    let script: CrashScript
+    do throws(ScriptError) { script = try CrashScript(parsing: text) } catch {
+        throw UsageError("\(path), \(error)")
+    }
+    Trap.note([script.seed])
+    let report = ChannelHarness.replay(script)
+    let result = Result(name: path, report: report)
+    say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
+    if report.broken != nil { throw PromiseBroken() }
+}
+
+/// `walcrash list`.
+func list(_ arguments: Arguments) {
+    if arguments.text("--format") == "json" {
+        return say(Result.list.rendered)
+    }
+    let width = Workload.all.map(\.name.count).max()! + 2
+    say(
+        (["workloads:"] + Workload.all.map { "  \(padded($0.name, width))\($0.summary)" }
+            + ["rows of the recovery table:"] + Coverage().rows.keys.sorted().map { "  \($0)" })
+            .joined(separator: "\n"))
+}
+
+private func workload(_ name: String, _ verb: VerbTable) throws(UsageError) -> Workload {
+    guard let workload = Workload.named(name) else {
+        throw UsageError("there is no workload '\(name)'; walcrash list shows them", verb)
+    }
+    return workload
+}
+
+private func jobs(_ arguments: Arguments) -> Int {
+    arguments.number("--jobs").map { Int($0) } ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+}
+
+/// Prints the report; of a broken promise, makes the script smaller and writes it down.
+private func finish(_ result: Result, _ arguments: Arguments) throws {
+    ProgressLine.clear()
+    var result = result
+    if let broken = result.report.broken {
+        complain("seed \(broken.script.seed): \(broken.objection)")
+        complain("looking for a smaller script that breaks a promise")
+        var shrinker = Shrinker(broken)
+        result.report.broken = shrinker.shrink()
+        result.attempts = shrinker.attempts
+        let path = arguments.text("--script") ?? "walcrash-\(broken.script.seed).script"
+        try write(result.report.broken!.script.text, to: path)
+        result.scriptPath = path
+    }
+    say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
+    if result.report.broken != nil { throw PromiseBroken() }
+}
+
+private func write(_ text: String, to path: String) throws(FileFailure) {
+    let bytes = Array(text.utf8)
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    defer { if file >= 0 { close(file) } }
+    guard file >= 0, unsafe Glibc.write(file, bytes, bytes.count) == bytes.count else {
+        throw FileFailure(description: "\(path) cannot be written: \(unsafe String(cString: strerror(errno)))")
+    }
+}
+
+/// At most 64 MiB of it.
+private func contents(of path: String) -> String? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while bytes.count < 64 << 20 {
+        let count = unsafe read(file, &piece, piece.count)
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else { return nil }
+        if count == 0 { break }
+        bytes += piece[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}

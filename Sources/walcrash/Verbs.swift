@@ -1,0 +1,53 @@
+import CommandOptions
+
+/// Everything that `walcrash` understands.
+let table = CommandTable(
+    name: "walcrash", summary: "crashes a channel on a simulated disk, and looks at what is left",
+    verbs: [runVerb, sweepVerb, replayVerb, listVerb],
+    notes: """
+        A state is what a crash leaves on the disk, together with what clients had been told; each is counted once in
+        a script. After a broken promise a script that breaks it again is written down; replay runs it.
+        Exit codes: 0 every promise was kept, 1 one was broken, 64 wrong arguments, 74 an operation on a file failed.
+        """)
+
+private let format = Option(
+    "--format", .choice(["text", "json"]), "text|json", help: "of the report on standard output (default: text)")
+private let keep = Option(
+    "--script", .text, "F", help: "where to write the script of a broken promise (default: walcrash-SEED.script)")
+private let jobs = Option(
+    "--jobs", .number(1...256), "J", help: "threads that run scripts side by side (default: as many as there are CPUs)")
+
+private let runVerb = VerbTable(
+    name: "run", operands: [],
+    summary: "scripts drawn from seeds: any clients, options, faults and crashes, against a model of the channel",
+    options: [
+        Option("--seed", .number(0...UInt64.max), "S", help: "the first one; they are counted up (default: 1)"),
+        Option(
+            "--states", .number(1...1_000_000_000_000), "N",
+            help: "end when so many states were looked at (default: 100000, or no end with --minutes)"),
+        Option("--minutes", .number(1...1_000_000), "M", help: "end after so many minutes"),
+        Option(
+            "--workload", .text, "W", help: "not scripts of all kinds, but this workload (walcrash list), at random"),
+        jobs, keep, format,
+    ])
+
+private let sweepVerb = VerbTable(
+    name: "sweep", operands: [],
+    summary: "small workloads, cut off at every operation in every legal way, and again inside recovery",
+    options: [
+        Option("--workload", .text, "W", help: "only this one (default: all that walcrash list shows)"),
+        Option("--seed", .number(0...UInt64.max), "S", help: "the first one (default: 1)"),
+        Option("--seeds", .number(1...1_000_000), "K", help: "so many for each workload (default: 1)"),
+        Option(
+            "--states", .number(1...1_000_000_000_000), "N", help: "at most, for each workload and seed (default: all)"),
+        Option(
+            "--inside", .number(1...1_000_000), "E",
+            help: "every so many states are also crashed inside recovery (default: 8)"),
+        jobs, keep, format,
+    ])
+
+private let replayVerb = VerbTable(
+    name: "replay", operands: ["FILE"], summary: "a script, as it was written down", options: [format])
+
+private let listVerb = VerbTable(
+    name: "list", operands: [], summary: "the workloads, and the rows of the recovery table", options: [format])
