@@ -58,13 +58,15 @@
         /// Names go before the snapshot that makes them unneeded is durable. In Vector a consumed segment was unlinked before
         /// the position was durable, which ended in a crash loop.
         case unlinkBeforePosition
-        /// Names go when one durable place says that they may, the log, and no checkpoint slot.
+        /// Names go when one durable place says that they may: a checkpoint slot, and nothing in the log. Whoever deletes the
+        /// checkpoint, which costs nothing otherwise, misses segments then.
         case retireOnOneSnapshot
         /// A segment goes when its events were handed out, and not only when they were durably decided.
         case retireWhenHandedOut
         /// Names that went are taken to be gone for good before the directory was synced.
         case skipRemovalSync
-        /// A checkpoint slot is written and not synced.
+        /// A checkpoint slot is written and not synced; since a snapshot in the log would cover for it, segments are let go
+        /// on the word of the slot alone.
         case skipCheckpointSync
 
         // MARK: What is stated of durability
@@ -151,10 +153,10 @@
             case .recycleFoundFile: "a file found at recovery is recycled"
             case .leaveReserveOut: "there is no reserve for takes from a full channel (Flume)"
             case .unlinkBeforePosition: "segments are unlinked before the position is durable (Vector)"
-            case .retireOnOneSnapshot: "segments are retired on one snapshot only; shows when that one is damaged"
+            case .retireOnOneSnapshot: "segments are retired on one snapshot only, that of the checkpoint"
             case .retireWhenHandedOut: "segments are retired when their events were handed out"
             case .skipRemovalSync: "names are taken to be gone before the directory is synced"
-            case .skipCheckpointSync: "checkpoint slots are not synced"
+            case .skipCheckpointSync: "checkpoint slots are not synced, and segments retired on their word"
             case .stateAheadOfDurable: "frames state that groups in flight are durable"
             case .snapshotAheadOfDurable: "snapshots cover groups in flight"
             case .snapshotUntoldCommits: "snapshots cover commits that their pointers do not contain"
