@@ -13,6 +13,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// For targets that do not know the format otherwise: the names of planted bugs stand in it.
+let plantedBugs = Target.Dependency.byName(name: "LogFormat", condition: .when(traits: ["PlantedBugs"]))
+
 let package = Package(
     name: "sluice",
     products: [
@@ -27,6 +30,14 @@ let package = Package(
         .executable(name: "walbench", targets: ["walbench"]),
         .executable(name: "walcrash", targets: ["walcrash"]),
     ],
+    traits: [
+        .trait(
+            name: "PlantedBugs",
+            description:
+                "Mistakes that can be switched on by name, to see whether a harness finds them. Never for production."
+        ),
+        .default(enabledTraits: []),
+    ],
     targets: [
         // C, each behind a header of plain functions that includes <stdint.h> and <stddef.h> only.
         .target(name: "CLZ4", linkerSettings: [.linkedLibrary("lz4")]),
@@ -35,8 +46,8 @@ let package = Package(
 
         // The library, lowest first; each target may import only what stands here as its dependency.
         .target(name: "LogFormat", dependencies: ["CLZ4", "CCRC32C"], swiftSettings: strict),
-        .target(name: "FileIO", dependencies: ["CLinux"], swiftSettings: strict),
-        .target(name: "SimulatedFileIO", dependencies: ["FileIO"], swiftSettings: strict),
+        .target(name: "FileIO", dependencies: ["CLinux", plantedBugs], swiftSettings: strict),
+        .target(name: "SimulatedFileIO", dependencies: ["FileIO", plantedBugs], swiftSettings: strict),
         .target(name: "SegmentedLog", dependencies: ["LogFormat", "FileIO"], swiftSettings: strict),
         .target(
             name: "DurableChannel", dependencies: ["SegmentedLog", "LogFormat", "FileIO"], swiftSettings: strict),

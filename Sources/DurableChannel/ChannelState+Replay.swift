@@ -62,6 +62,12 @@ extension ChannelState {
             }
             bookmarks.apply(head.bookmarks, at: frame.lsn)
             let end = first + UInt64(head.eventCount)
+            #if PlantedBugs
+                if PlantedBug.forgetProducers.isPlanted {
+                    first = end
+                    continue
+                }
+            #endif
             if head.producer != .none {
                 producers.apply(
                     ProducerStamp(id: head.producer, sequence: head.producerSequence),

@@ -143,6 +143,12 @@ extension FileChannel {
     /// On return every sequence below `end` is durably known as one that may have been handed out. Tried again after a failed
     /// write: a lease may be repeated.
     private func lease(to end: EventSequence) throws(ChannelError) {
+        #if PlantedBugs
+            if PlantedBug.leaseAfterDelivery.isPlanted {
+                ledger.lock.withLock { ledger.state.group.leaseLimit = max(ledger.state.group.leaseLimit, end) }
+                return log.submit([.lease(Self.groupName, end)]) { _ in }
+            }
+        #endif
         var attempts = 0
         while true {
             let step = ledger.lock.withLock { () -> LeaseStep in

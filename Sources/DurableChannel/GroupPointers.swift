@@ -130,6 +130,12 @@ struct GroupPointers: Sendable {
         cursor = acknowledgedBelow
         // Beyond the tail nothing was ever visible, so nothing was handed out.
         markedBelow = min(leaseLimit, tail)
+        #if PlantedBugs
+            if PlantedBug.giveBackInWrongOrder.isPlanted, markedBelow > cursor {
+                for part in undecided(in: SequenceRange(first: cursor, end: markedBelow)) { returned.insert(part) }
+                cursor = markedBelow
+            }
+        #endif
     }
 
     /// Damage may have taken a lease record with it, so every undecided event may have been handed out. Too many marks are
@@ -161,6 +167,15 @@ struct GroupPointers: Sendable {
     /// The next run of events to hand out, at most `count` of them; it is in flight from now on. nil when there are none
     /// below `visible`.
     mutating func claim(_ count: UInt64, below visible: EventSequence) -> (range: SequenceRange, isReturned: Bool)? {
+        #if PlantedBugs
+            if PlantedBug.giveBackInWrongOrder.isPlanted, let last = returned.ranges.last {
+                let range = SequenceRange(
+                    first: EventSequence(last.end.rawValue - min(count, last.count)), end: last.end)
+                returned.remove(range)
+                inFlight.insert(range)
+                return (range, true)
+            }
+        #endif
         if let first = returned.ranges.first {
             let range = SequenceRange(first: first.first, end: min(first.end, first.first.advanced(by: count)))
             returned.remove(range)

@@ -277,6 +277,11 @@ final class PutDraft: @unchecked Sendable {
     }
 
     private func write(_ commit: PutCommit) throws(ChannelError) -> PutReceipt {
+        #if PlantedBugs
+            if PlantedBug.setBookmarkBeforeEvents.isPlanted, commit.eventCount > 0, !bookmarks.isEmpty {
+                _ = try? channel.log.append([.bookmarks(commit.ticket, FileChannel.groupName, bookmarks)])
+            }
+        #endif
         let answer: AppendReceipt
         do throws(LogError) {
             // The claim ends when the frames have their place.

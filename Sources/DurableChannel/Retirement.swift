@@ -116,6 +116,14 @@ final class Retirement: @unchecked Sendable {
             for segment in segments where segment.holdsEvents {
                 let range = SequenceRange(first: segment.baseSequence, end: segment.endSequence)
                 if segment.endOffset != nil { smallest = min(smallest, max(range.count, 16)) }
+                #if PlantedBugs
+                    if PlantedBug.retireWhenHandedOut.isPlanted, segment.endOffset != nil,
+                        range.end <= ledger.state.group.cursor
+                    {
+                        numbers.append(segment.number)
+                        continue
+                    }
+                #endif
                 if segment.endOffset != nil, ledger.state.group.isAcknowledged(range) {
                     numbers.append(segment.number)
                 } else if oldest == nil {

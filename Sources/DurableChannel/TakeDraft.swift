@@ -92,6 +92,13 @@ final class TakeDraft: @unchecked Sendable {
             throw error
         }
         end()
+        #if PlantedBugs
+            if PlantedBug.acknowledgeTakeBeforeSync.isPlanted {
+                return channel.log.submit(commit.frames) { [self] answer in
+                    do throws(LogError) { committed(commit, try answer.get()) } catch { failed(commit, error) }
+                }
+            }
+        #endif
         do throws(LogError) {
             let receipt = try channel.log.append(commit.frames)
             committed(commit, receipt)

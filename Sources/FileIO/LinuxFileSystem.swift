@@ -1,6 +1,10 @@
 internal import CLinux
 internal import Glibc
 
+#if PlantedBugs
+    internal import LogFormat
+#endif
+
 /// ``FileSystem`` over the kernel's system calls.
 ///
 /// Nothing is cached and nothing is retried but interrupted and short transfers. A process that runs under a file size
@@ -32,6 +36,9 @@ public final class LinuxFileSystem: FileSystem {
                 throw FileError(.makeDirectory, path: level, errno: -failure)
             }
             try Self.synchronizeDirectory(at: level)
+            #if PlantedBugs
+                if PlantedBug.skipParentSync.isPlanted { continue }
+            #endif
             try Self.synchronizeDirectory(at: Self.parent(of: level))
         }
     }

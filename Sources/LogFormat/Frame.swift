@@ -56,6 +56,9 @@ public enum Frame {
         let frameBytes = Int(header.frameBytes)
         guard bytes.byteCount - offset >= frameBytes else { throw FormatError(.frame, .tooShort, at: position) }
 
+        #if PlantedBugs
+            if PlantedBug.skipPayloadChecksum.isPlanted { return }
+        #endif
         let payloadEnd = FormatConstants.headerBytes + Int(header.storedBytes)
         let payload = offset + FormatConstants.headerBytes..<offset + payloadEnd
         guard Checksum.crc32c(bytes.extracting(payload)) == header.payloadChecksum else {

@@ -114,6 +114,10 @@ public struct SegmentLife: Hashable, Sendable {
 
     /// The checksum of the place; a header's checksum continues it.
     func placeChecksum(position: UInt64) -> UInt32 {
+        #if PlantedBugs
+            if PlantedBug.leaveSeedOut.isPlanted { return 0 }
+            if PlantedBug.acceptRecycledTail.isPlanted { return UInt32(truncatingIfNeeded: position) }
+        #endif
         let place: [5 of UInt64] = [
             logUUID.high.littleEndian, logUUID.low.littleEndian, salt.littleEndian, segment.rawValue.littleEndian,
             position.littleEndian,

@@ -52,6 +52,13 @@ struct CheckpointFile {
                 do throws(FormatError) {
                     slots.valid.append(try Self.decode(buffer.bytes.extracting(0..<count), slot: index))
                 } catch {
+                    #if PlantedBugs
+                        if PlantedBug.signTornSlotAgain.isPlanted,
+                            let slot = CheckpointSlot(signingAgain: buffer.bytes.extracting(0..<count))
+                        {
+                            slots.valid.append(slot)
+                        }
+                    #endif
                     if error.isNewer { slots.newer = error }
                     if !buffer.bytes.isZero(0..<count) {
                         slots.remarks.append("checkpoint slot \(index) not used: \(error)")

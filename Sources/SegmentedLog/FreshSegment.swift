@@ -38,8 +38,18 @@ struct FreshSegment {
             let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)
             group.assemble(into: buffer, commitTime: runtime.wallClock())
             try file.write(buffer, count: group.plan.totalBytes, at: group.offset)
-            try file.synchronize()
+            #if PlantedBugs
+                if !PlantedBug.skipFreshSegmentSync.isPlanted { try file.synchronize() }
+            #else
+                try file.synchronize()
+            #endif
             try directory.rename(name, to: FileNames.segment(identity.segment))
+            #if PlantedBugs
+                if PlantedBug.skipFreshNameSync.isPlanted {
+                    segment.cursor = group.end.lsn.offset
+                    return (segment, group)
+                }
+            #endif
             try directory.synchronize()
             segment.cursor = group.end.lsn.offset
             return (segment, group)

@@ -29,6 +29,11 @@ extension Log {
 
     /// Writes the older slot. The newer one stays as it is, so a torn write costs nothing.
     func writeCheckpoint(_ snapshot: Snapshot, durable: DurableThrough) throws(LogError) {
+        #if PlantedBugs
+            // A slot does not cover more than it states.
+            let isAhead = PlantedBug.snapshotAheadOfDurable.isPlanted && snapshot.covered.lsn > durable.lsn
+            let durable = isAhead ? snapshot.covered : durable
+        #endif
         let time = runtime.wallClock()
         try checkpointLock.withLock { () throws(LogError) in
             let slot = CheckpointSlot(
@@ -66,6 +71,9 @@ extension CheckpointFile {
             throw FileError(.write, path: FileNames.checkpoint, errno: 0, reason: .unsupported)
         }
         try file.write(encoded, count: encoded.byteCount, at: UInt64(slot) * UInt64(slotBytes))
+        #if PlantedBugs
+            if PlantedBug.skipCheckpointSync.isPlanted { return }
+        #endif
         try file.synchronize()
     }
 

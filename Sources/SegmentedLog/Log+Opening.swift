@@ -91,6 +91,15 @@ extension Log {
         do throws(LogError) {
             try checkpoint()
             do throws(FileError) {
+                #if PlantedBugs
+                    if PlantedBug.recycleFoundFile.isPlanted {
+                        let spare = FileNames.temporary(runtime.randomNonzero())
+                        try directory.rename(FileNames.segment(numbers.last!), to: spare)
+                        state.room.unuse(UInt64(budget.segmentBytes))
+                        state.spare = (spare, UInt64(budget.segmentBytes))
+                        return
+                    }
+                #endif
                 for number in numbers { try directory.unlink(FileNames.segment(number)) }
                 try directory.synchronize()
             } catch {

@@ -53,10 +53,25 @@ extension Log {
         }
         guard let snapshot = plan.snapshot else { return completion(plan.failure) }
         let chosen = plan.chosen
+        #if PlantedBugs
+            if PlantedBug.unlinkBeforePosition.isPlanted {
+                for number in chosen { try? directory.unlink(FileNames.segment(number)) }
+                try? directory.synchronize()
+            }
+        #endif
         if chosen.isEmpty {
             // Only what an earlier attempt left behind: the log lets it go already.
             return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
         }
+        #if PlantedBugs
+            if PlantedBug.retireOnOneSnapshot.isPlanted || PlantedBug.skipCheckpointSync.isPlanted {
+                lock.withLock {
+                    state.leaving += state.table.entries.filter { chosen.contains($0.number) }
+                    state.table.remove(chosen)
+                }
+                return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
+            }
+        #endif
         let frame = FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() }
         submit(
             AppendTicket([frame], retires: chosen) { [self] result in

@@ -97,8 +97,28 @@ extension Log {
         let buffer = takeBuffer(bytes)
         group.assemble(into: buffer, commitTime: runtime.wallClock())
         let started = runtime.monotonicClock()
+        #if PlantedBugs
+            if PlantedBug.acknowledgeBeforeSync.isPlanted {
+                group.segment.file.submitWrite(buffer, count: bytes, at: group.offset) { _ in }
+                return completed(group, buffer: AlignedBuffer(byteCount: 512), since: started, error: nil)
+            }
+            if (writeMethod == .writeThenSync ? PlantedBug.skipDataSync : .skipSynchronousWrite).isPlanted {
+                let file = group.segment.file
+                do throws(FileError) { try file.write(buffer, count: bytes, at: group.offset) } catch {
+                    return completed(group, buffer: buffer, since: started, error: error)
+                }
+                return completed(group, buffer: buffer, since: started, error: nil)
+            }
+        #endif
         if configuration.durability == .commit {
             group.segment.file.submitWrite(buffer, count: bytes, at: group.offset) { [self] error in
+                #if PlantedBugs
+                    if PlantedBug.retryFailedSync.isPlanted, error != nil,
+                        (try? group.segment.file.synchronize()) != nil
+                    {
+                        return completed(group, buffer: buffer, since: started, error: nil)
+                    }
+                #endif
                 completed(group, buffer: buffer, since: started, error: error)
             }
         } else {

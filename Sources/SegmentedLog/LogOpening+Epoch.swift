@@ -61,6 +61,11 @@ extension LogOpening {
     func write(_ group: GroupCommit) throws(FileError) {
         let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)
         group.assemble(into: buffer, commitTime: runtime.wallClock())
+        #if PlantedBugs
+            if PlantedBug.skipOpenFrameSync.isPlanted {
+                return try group.segment.file.write(buffer, count: group.plan.totalBytes, at: group.offset)
+            }
+        #endif
         let cell = WaitCell()
         let box = FailureBox()
         group.segment.file.submitWrite(buffer, count: group.plan.totalBytes, at: group.offset) { [runtime] error in

@@ -30,6 +30,9 @@ extension LogOpening {
 
     /// Makes the reserve whole again, as far as there is room.
     func makeReserves(_ log: Log) {
+        #if PlantedBugs
+            if PlantedBug.leaveReserveOut.isPlanted { return }
+        #endif
         let live = log.state.table.entries.filter { $0.kind == .reserve }.count
         for index in 0..<2 where !log.state.reservesPresent.contains(index) {
             guard log.state.reservesPresent.count + live < 2 else { return }

@@ -44,6 +44,11 @@ struct LogOpening {
         do throws(FileError) { inventory = try LogInventory(directory) } catch {
             throw .file(error, "\(directory.path) cannot be listed")
         }
+        #if PlantedBugs
+            if PlantedBug.makeDamagedLogAnew.isPlanted, inventory.segments.isEmpty {
+                return try create(inventory, clientState, restored)
+            }
+        #endif
         if inventory.isVirgin { return try create(inventory, clientState, restored) }
         var recovery = Recovery(
             directory, inventory: inventory, policy: configuration.damagePolicy, clock: runtime.monotonicClock)

@@ -56,6 +56,9 @@ extension LogState {
         _ frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int], in segment: ActiveSegment,
         opensEpoch: Bool
     ) -> GroupCommit {
+        #if PlantedBugs
+            let synced = PlantedBug.stateAheadOfDurable.isPlanted ? inFlight.last?.end ?? self.synced : self.synced
+        #endif
         let plan = GroupPlan(frames, blockBytes: blockBytes)
         let group = GroupCommit(
             segment: segment, plan: plan, frames: frames, tickets: tickets, firstFrames: firstFrames, epoch: epoch,
@@ -74,6 +77,11 @@ extension LogState {
     mutating func completed(_ group: GroupCommit, error: FileError?) -> [Answer] {
         group.outcome = error.map { .failed($0) } ?? .written
         if let error, case .running = phase { phase = .latched(error) }
+        #if PlantedBugs
+            if PlantedBug.acknowledgeOutOfOrder.isPlanted, let index = inFlight.firstIndex(where: { $0 === group }) {
+                inFlight.insert(inFlight.remove(at: index), at: 0)
+            }
+        #endif
         var answers: [Answer] = []
         // In order: a group is acknowledged only when all before it are durable, for a cut before it voids it.
         while let first = inFlight.first, case .written = first.outcome {

@@ -249,6 +249,10 @@ struct LogState {
     /// The pointers as a snapshot states them. Segments being retired are still listed, until the snapshot that lets
     /// them go is durable; that one names them in `excluding`.
     func snapshot(_ client: ClientCheckpoint, excluding: Set<SegmentNumber> = []) -> Snapshot {
+        #if PlantedBugs
+            var client = client
+            if PlantedBug.snapshotAheadOfDurable.isPlanted, let last = inFlight.last { client.through = last.end }
+        #endif
         let era = eras.last { $0.from <= client.through.lsn }?.start ?? EpochStart(epoch: Epoch(0), nonce: 0)
         return Snapshot(
             covered: client.through, epoch: era.epoch, nonce: era.nonce,

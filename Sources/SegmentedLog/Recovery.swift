@@ -271,6 +271,12 @@ struct Recovery {
         for number in inventory.segments
         where number >= base.snapshot.covered.lsn.segment && !retired.contains(number) {
             guard let segment = try open(number) else { continue }
+            #if PlantedBugs
+                if PlantedBug.deleteUnidentifiedSegment.isPlanted, segment.validCopies < 2 {
+                    try? directory.unlink(FileNames.segment(number))
+                    continue
+                }
+            #endif
             let identity = segment.identity
             if segment.validCopies == 1 {
                 report.remarks.append("one of the two identity blocks of segment \(number) is damaged")
@@ -308,6 +314,9 @@ struct Recovery {
     /// (Else an unsynced frame is delivered, power is cut, and its sequence goes to another event.)
     private mutating func settle(_ scan: [ScannedSegment]) {
         for segment in scan {
+            #if PlantedBugs
+                if PlantedBug.publishUnsyncedFrames.isPlanted { continue }
+            #endif
             do throws(FileError) {
                 try segment.file.synchronize()
             } catch {
@@ -315,6 +324,9 @@ struct Recovery {
                 report.remarks.append("segment \(segment.number) cannot be synced: \(error)")
             }
         }
+        #if PlantedBugs
+            if PlantedBug.skipRecoveredNameSync.isPlanted { return }
+        #endif
         do throws(FileError) {
             try directory.synchronize()
         } catch {
@@ -389,6 +401,9 @@ struct Recovery {
     ) throws(LogError) -> Outcome {
         var tail = judge.tail
         let jump = noteMisnamed(judge, &tail)
+        #if PlantedBugs
+            if PlantedBug.reuseSequences.isPlanted { tail.nextSequence = base.snapshot.covered.nextSequence }
+        #endif
         report.tail = tail
         let retired = self.retired.union(judge.retired)
         let present = Set(inventory.segments)

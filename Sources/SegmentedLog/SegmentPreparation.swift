@@ -59,6 +59,12 @@ final class SegmentPreparation: @unchecked Sendable {
                 log.count(written: UInt64(SpaceBudget.identityBytes))
                 step = .synchronize
             case .synchronize:
+                #if PlantedBugs
+                    if PlantedBug.skipPreparedSegmentSync.isPlanted {
+                        step = .rename
+                        break
+                    }
+                #endif
                 try file!.synchronize()
                 step = .rename
             case .rename:
@@ -67,6 +73,9 @@ final class SegmentPreparation: @unchecked Sendable {
                 name = finalName
                 step = .directory
             case .directory:
+                #if PlantedBugs
+                    if PlantedBug.skipPreparedNameSync.isPlanted { return ready() }
+                #endif
                 // Without it the whole segment, acknowledged groups included, could be nameless after a crash.
                 try log.directory.synchronize()
                 return ready()
@@ -122,11 +131,17 @@ final class SegmentPreparation: @unchecked Sendable {
         file = try log.directory.open(name, for: .writing(log.writeMethod))
         // Written once already: its blocks are allocated, and old frames fail by their salt.
         step = .identity
+        #if PlantedBugs
+            if PlantedBug.keepIdentityOfSpare.isPlanted { step = .synchronize }
+        #endif
         return true
     }
 
     private func takeReserve() throws(FileError) -> Bool {
         triedReserve = true
+        #if PlantedBugs
+            if PlantedBug.leaveReserveOut.isPlanted { return false }
+        #endif
         // One that an earlier failure cost is made anew, if there is room for it.
         if let lost = log.lock.withLock({ log.state.lostReserve }) {
             try LogOpening.makeReserve(lost, in: log.directory, log.runtime, log.budget, log.writeMethod)

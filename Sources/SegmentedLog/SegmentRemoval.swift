@@ -57,6 +57,9 @@ final class SegmentRemoval: @unchecked Sendable {
                     try remove(entry)
                     goOn()
                 } else {
+                    #if PlantedBugs
+                        if PlantedBug.skipRemovalSync.isPlanted { return finish(nil) }
+                    #endif
                     // Before a name may be used again, the old one must be gone for good; and freed room is counted as
                     // free only when the disk cannot bring the file back.
                     try log.directory.synchronize()

@@ -76,6 +76,12 @@ struct SegmentSurvey {
             }
         } else if header.type == .seal {
             sealNext = try? SealRecord(decoding: payload.rawSpan)
+            #if PlantedBugs
+                if PlantedBug.takeSealAsProof.isPlanted {
+                    let through = DurableThrough(lsn: lsn, nextSequence: header.baseSequence)
+                    statements.append(Statement(lsn: lsn, epoch: header.epoch, nonce: header.nonce, through: through))
+                }
+            #endif
         }
     }
 }

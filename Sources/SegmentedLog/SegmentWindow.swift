@@ -202,6 +202,9 @@ final class SegmentWindow {
 
     /// A read error may pass (row 24); a write error never does. So a read, and only a read, is tried once more.
     private func readTwice(_ count: Int, from offset: UInt64, to index: Int) throws(FileError) -> Int {
+        #if PlantedBugs
+            let source = PlantedBug.trustPageCache.isPlanted ? ReadSource.cache : self.source
+        #endif
         do throws(FileError) {
             return try file.read(into: buffer, at: index, count: count, from: offset, source: source)
         } catch {

@@ -83,6 +83,15 @@ struct TailJudge {
             let (found, header) = look(at: lsn, in: window)
             var outlook = Outlook()
             if found != .frame || previous == .seal { outlook = lookBeyond(lsn, in: window) }
+            #if PlantedBugs
+                if PlantedBug.cutDamageAsTail.isPlanted, found != .frame, previous != .seal, outlook.opening == nil {
+                    return cut(at: lsn)
+                }
+                if PlantedBug.stepOverHole.isPlanted, found != .frame, outlook.beyond == .frame {
+                    _ = try act(.damageToFrame, at: lsn, outlook)
+                    continue
+                }
+            #endif
             let row = TailTable.row(
                 for: TailSituation(
                     found: found, previous: previous, vouched: proven.lsn > lsn, beyond: outlook.beyond))
@@ -165,6 +174,13 @@ struct TailJudge {
     }
 
     private func look(at lsn: LSN, in window: SegmentWindow) -> (TailSituation.Found, FrameHeader?) {
+        #if PlantedBugs
+            if PlantedBug.endLogAtUnreadable.isPlanted,
+                case .unreadable = window.probe(at: lsn.offset, verifyingPayload: true)
+            {
+                return (.nothing, nil)
+            }
+        #endif
         switch window.probe(at: lsn.offset, verifyingPayload: true) {
         case .unreadable: return (.unreadable, nil)
         case .nothing: return (.nothing, nil)
@@ -174,6 +190,9 @@ struct TailJudge {
             if ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) { return (.stale, nil) }
             // A frame that numbers events again is not one that the log wrote here, and neither is a seal that names
             // no segment.
+            #if PlantedBugs
+                if PlantedBug.acceptRecycledTail.isPlanted, header.type != .seal { return (.frame, header) }
+            #endif
             if header.baseSequence < expected { return (.nothing, nil) }
             if header.type == .seal, Self.seal(header, at: lsn, in: window) == nil { return (.badPayload, nil) }
             return (.frame, header)
@@ -359,6 +378,9 @@ struct TailJudge {
                 scan[index].segmentBytes,
                 scan.compactMap { $0.identity?.segmentBytes }.max() ?? UInt64(SpaceBudget.smallestSegmentBytes))
         }
+        #if PlantedBugs
+            if PlantedBug.skipJumpOverLoss.isPlanted { return }
+        #endif
         guard missing > 0 else { return }
         let end = EventSequence(expected.rawValue + missing * Self.mostEventsPerByte)
         record(
@@ -437,6 +459,9 @@ struct TailJudge {
         let room = UInt64(scan.last?.segmentBytes ?? UInt64(SpaceBudget.smallestSegmentBytes)) * Self.mostEventsPerByte
         var end = EventSequence(expected.rawValue + room)
         if proven.lsn.segment >= number { end = max(end, EventSequence(proven.nextSequence.rawValue + room)) }
+        #if PlantedBugs
+            if PlantedBug.skipJumpOverLoss.isPlanted { end = max(expected, proven.nextSequence) }
+        #endif
         record(DamagedRange(.segmentMissing, number, from, 0, expected, end))
         expected = end
         mustStartFresh = true

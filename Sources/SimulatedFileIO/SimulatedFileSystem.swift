@@ -1,6 +1,10 @@
 public import FileIO
 internal import Glibc
 
+#if PlantedBugs
+    internal import LogFormat
+#endif
+
 /// ``FileSystem`` over a ``SimulatedDisk``: one process that uses it. Several on one disk see each other's files and
 /// locks.
 public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
@@ -78,6 +82,9 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
             throw FileError(.makeDirectory, path: path, errno: ENOSPC)
         }
         try synchronizeDirectory(inode, path)
+        #if PlantedBugs
+            if PlantedBug.skipParentSync.isPlanted { return inode }
+        #endif
         try synchronizeDirectory(parent, parentPath)
         return inode
     }
