@@ -65,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "sluice", dependencies: ["LineTransfer", "DurableChannel", "CommandOptions"], swiftSettings: strict),
         .executableTarget(
-            name: "walcrash", dependencies: ["CrashHarness", "CommandOptions", "LogFormat"],
+            name: "walcrash", dependencies: ["CrashHarness", "CommandOptions", "LogFormat", "FileIO"],
             swiftSettings: strict),
         .executableTarget(
             name: "walbench", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],

@@ -97,7 +97,8 @@ package final class ChannelSweep {
             before: first.found, model: first.model, atCrash: moment.model,
             lostBefore: first.channel.metrics.lostEvents,
             provenEnd: first.channel.recoveryReport.provenThrough.nextSequence.rawValue,
-            tail: first.channel.recoveryReport.tail.lsn, isFlip: damage.kind == .flip)
+            acknowledgedEnd: moment.model.acknowledgedEnd, tail: first.channel.recoveryReport.tail.lsn,
+            hadCheckpoint: damaged.names(in: ChannelRecorder.path)?.contains("checkpoint") == true, kind: damage.kind)
         do {
             if let objection = try look(at: damaged, before) { fail("\(story): \(objection)") }
         } catch {
@@ -135,6 +136,7 @@ package final class ChannelSweep {
         let channel = try open(world)
         reportOfDamage = channel.recoveryReport
         coverage.note(channel.recoveryReport)
+        if channel.recoveryReport.created, before.hadCheckpoint { return "a new channel was made over the damaged one" }
         var found: [ChannelModel.Found] = []
         try lookAtAll(channel, before.model, &found)
         if let objection = before.objection(
@@ -150,11 +152,8 @@ package final class ChannelSweep {
         } catch {
             return error.code == .full ? nil : "a put afterwards: \(error)"
         }
-        if let last = found.last, next <= last.sequence { return "a new event is \(next), and \(last) is held" }
-        let end = found.map { $0.sequence + 1 }.max() ?? 1
-        if before.isFlip, next < before.provenEnd || next < end {
-            return "a new event is \(next), and everything before \(before.provenEnd) was proven"
-        }
+        let least = before.leastNext(found)
+        if next < least { return "a new event is \(next), and numbers before \(least) were given" }
         // A take ends at a hole; the next one goes on behind it.
         var taken: [UInt64] = []
         while case let more = try channel.take(Self.everything).numbers, !more.isEmpty { taken += more }
@@ -272,9 +271,15 @@ package final class ChannelSweep {
                 return Reopened(world: world, channel: channel, found: found, model: settled)
             }
         } catch {
-            fail("\(story): \(error)")
+            fail("\(story): \(error); files: \(files(on: disk))")
         }
         return nil
+    }
+
+    private func files(on disk: SimulatedDisk) -> String {
+        (disk.names(in: ChannelRecorder.path) ?? []).map {
+            "\($0) \(disk.contents(of: ChannelRecorder.path + "/" + $0)?.count ?? 0)"
+        }.joined(separator: ", ")
     }
 
     private func open(_ world: SimulatedProcess) throws(ChannelError) -> FileChannel {

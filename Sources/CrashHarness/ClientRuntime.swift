@@ -18,6 +18,7 @@ package final class ClientRuntime: Runtime, @unchecked Sendable {
     private var clients: [Client] = []
     private var current: Client?
     private var isWorking = false
+    private var turnsWithoutWork: UInt64 = 0
 
     private final class Client: @unchecked Sendable {
         package let turn = WaitCell()
@@ -99,6 +100,10 @@ package final class ClientRuntime: Runtime, @unchecked Sendable {
         guard let me = current else { return waitAlone(cell, deadline) }
         me.cell = cell
         me.deadline = deadline
+        // Going to sleep takes time, and more when nothing else happens: two who wake each other for ever come to the end of
+        // their patience.
+        turnsWithoutWork += 1
+        base.advance(by: Self.turnNanoseconds * min(turnsWithoutWork, 1000))
         if let next = next(), next !== me {
             hand(to: next)
             awaitTurn(me)
@@ -126,6 +131,7 @@ package final class ClientRuntime: Runtime, @unchecked Sendable {
     }
 
     private static let mostSteps = 200_000
+    private static let turnNanoseconds: UInt64 = 50_000
 
     /// A client that can go on. Until there is one, and by choice before, work is done. nil when all have ended.
     private func next() -> Client? {
@@ -135,6 +141,7 @@ package final class ClientRuntime: Runtime, @unchecked Sendable {
             if !ready.isEmpty, !works { return ready.randomElement(using: &choices) }
             if base.hasWork {
                 isWorking = true
+                turnsWithoutWork = 0
                 base.step()
                 isWorking = false
             } else if clients.allSatisfy(\.isDone) {

@@ -176,6 +176,10 @@ public struct CrashScript: Sendable, Equatable {
     public struct Damage: Sendable, Equatable {
         public enum Kind: String, Sendable, CaseIterable {
             case flip, zeroSector, garbleSector, garblePage, swapPages, cut, remove, exchange, replace, unreadable
+            /// Both copies of a segment's identity.
+            case garbleIdentity
+            /// All segments; the checkpoint stays.
+            case removeSegments
         }
 
         public var kind: Kind

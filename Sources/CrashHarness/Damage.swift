@@ -34,6 +34,13 @@ extension CrashScript.Damage {
             bytes.replaceSubrange(page, with: bytes[other..<other + 4096])
             bytes.replaceSubrange(other..<other + 4096, with: kept)
             story += " with \(other)"
+        case .garbleIdentity:
+            guard name.hasSuffix(".seg") else { return nil }
+            for index in 0..<min(8192, bytes.count) { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
+            story = "both identities of \(name) garbled"
+        case .removeSegments:
+            for other in names where other.hasSuffix(".seg") { disk.remove(ChannelRecorder.path + "/" + other) }
+            return "all segments removed"
         case .cut: bytes.removeLast(bytes.count - place)
         case .remove:
             disk.remove(path)
@@ -73,10 +80,35 @@ struct DamageCheck {
     var lostBefore: UInt64
     /// The next sequence behind all that any statement in the log proved.
     var provenEnd: UInt64
+    /// One more than the last event that was acknowledged.
+    var acknowledgedEnd: UInt64
     /// Where the log ended.
     var tail: LSN
-    /// One bit, so that at most what stands in one frame may be missing without a word: the last one, which nothing covers.
-    var isFlip: Bool
+    /// A checkpoint is left, which says that there was a channel (row 18).
+    var hadCheckpoint: Bool
+    var kind: CrashScript.Damage.Kind
+
+    /// At the end of the log nobody can tell what was damaged from what was never finished: of one flipped bit, what no
+    /// statement covers; of more, everything behind what is left. What the disk does not give is never taken for that end,
+    /// and a segment without an identity is known by its salt.
+    private func isExcused(_ sequence: UInt64, lastThere: UInt64) -> Bool {
+        switch kind {
+        case .flip: sequence >= provenEnd
+        case .unreadable, .garbleIdentity: false
+        default: sequence > lastThere
+        }
+    }
+
+    /// The least number that a new event may get. Those of what is gone for good, and known to have been there, are not
+    /// given again.
+    func leastNext(_ found: [ChannelModel.Found]) -> UInt64 {
+        let behindFound = (found.last?.sequence ?? 0) + 1
+        return switch kind {
+        case .flip, .unreadable, .garbleIdentity: max(behindFound, provenEnd)
+        case .remove, .removeSegments: max(behindFound, acknowledgedEnd)
+        default: behindFound
+        }
+    }
 
     /// - Parameter tailIsShorter: the log ends before the place where it ended: the records behind that, the last lease and the
     ///   last takes among them, cannot be told from what was never finished.
@@ -105,9 +137,8 @@ struct DamageCheck {
         }
         let there = Set(found.map(\.sequence))
         let missing = before.map(\.sequence).filter { !there.contains($0) }
-        // At the end of the log nobody can tell what was damaged from what was never finished.
         let lastThere = there.max() ?? 0
-        let unexplained = missing.filter { isFlip ? $0 < provenEnd : $0 < lastThere }
+        let unexplained = missing.filter { !isExcused($0, lastThere: lastThere) }
         let accounted = metrics.lostEvents - lostBefore + metrics.unreadableEvents
         if UInt64(unexplained.count) > accounted {
             return "\(unexplained) are missing, and \(accounted) counted as lost"

@@ -146,6 +146,10 @@ extension LogOpening {
     ) throws(LogError) -> (SegmentKind, UInt64, Int?)? {
         if !useReserve { return (.regular, size, nil) }
         if let index = usableReserves(reserves).min() { return (.reserve, UInt64(budget.reserveBytes), index) }
+        // One that the last life used and could not make again: its share of the room is there all the same. (Files that nobody
+        // needs, and that are still there, count as segments.)
+        let live = table.entries.count { $0.kind == .reserve }
+        if reserves.count + live < 2 { return (.reserve, UInt64(budget.reserveBytes), nil) }
         // Everything was replayed, so the client's state covers the whole log; new losses must stay to be found again.
         let client = clientState?() ?? ClientCheckpoint(through: outcome.tail, bytes: [])
         guard client.through == outcome.tail, outcome.newLosses.isEmpty,

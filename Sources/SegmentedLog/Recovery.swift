@@ -411,7 +411,7 @@ struct Recovery {
         for entry in base.snapshot.segments where !retired.contains(entry.number) { entries[entry.number] = entry }
         for entry in judge.entries where !retired.contains(entry.number) { entries[entry.number] = entry }
         let listed = entries
-        noteMissing(&entries, present: present, olderThan: base.snapshot.covered.lsn.segment)
+        noteMissing(&entries, present: present, olderThan: judge.firstSegment)
         for number in entries.keys where judge.ledger.voids(number) || number > judge.tail.lsn.segment {
             entries[number] = nil
         }

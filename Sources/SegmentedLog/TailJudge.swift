@@ -10,6 +10,8 @@ struct TailJudge {
     let isRetired: (SegmentNumber) -> Bool
 
     private(set) var report: RecoveryReport
+    /// Where replay begins: what is older is served, and not looked at.
+    private(set) var firstSegment: SegmentNumber
     private(set) var tail: DurableThrough
     /// The segment of the tail, when it can be written on.
     private(set) var tailSegment: ScannedSegment?
@@ -55,6 +57,7 @@ struct TailJudge {
         offset = start.lsn.offset
         expected = start.nextSequence
         tail = start
+        firstSegment = start.lsn.segment
     }
 
     /// Goes through the log. `replay` gets every accepted frame that is durable where it stands, in order.
@@ -62,6 +65,7 @@ struct TailJudge {
         start: DurableThrough, replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) {
         let (from, place) = entrance(start.lsn)
+        firstSegment = from
         let first = scan.firstIndex { $0.number >= from }
         if first.map({ scan[$0].number }) != from, let entry = known[from] {
             // It is gone altogether, with what the snapshot covers of it, too.

@@ -64,9 +64,18 @@ func list(_ arguments: Arguments) {
     }
     let width = Workload.all.map(\.name.count).max()! + 2
     say(
-        (["workloads:"] + Workload.all.map { "  \(padded($0.name, width))\($0.summary)" }
+        (["workloads:"] + Workload.all.map { "  \(padded($0.name, width))\($0.summary)" } + plantedBugs()
             + ["rows of the recovery table:"] + Coverage().rows.keys.sorted().map { "  \($0)" })
             .joined(separator: "\n"))
+}
+
+private func plantedBugs() -> [String] {
+    #if PlantedBugs
+        let width = PlantedBug.allCases.map(\.rawValue.count).max()! + 2
+        return ["planted bugs:"] + PlantedBug.allCases.map { "  \(padded($0.rawValue, width))\($0.summary)" }
+    #else
+        return []
+    #endif
 }
 
 private func workload(_ name: String, _ verb: VerbTable) throws(UsageError) -> Workload {
@@ -76,7 +85,7 @@ private func workload(_ name: String, _ verb: VerbTable) throws(UsageError) -> W
     return workload
 }
 
-private func jobs(_ arguments: Arguments) -> Int {
+func jobs(_ arguments: Arguments) -> Int {
     arguments.number("--jobs").map { Int($0) } ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 }
 

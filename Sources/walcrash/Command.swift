@@ -15,6 +15,8 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             switch verb.name {
             case "run": try runCampaign(arguments, verb)
             case "sweep": try sweepWorkloads(arguments, verb)
+            case "mutants": try runMutants(arguments, verb)
+            case "mutant": try runMutant(arguments, verb)
             case "replay": try replay(arguments)
             default: list(arguments)
             }

@@ -3,7 +3,7 @@ import CommandOptions
 /// Everything that `walcrash` understands.
 let table = CommandTable(
     name: "walcrash", summary: "crashes a channel on a simulated disk, and looks at what is left",
-    verbs: [runVerb, sweepVerb, replayVerb, listVerb],
+    verbs: [runVerb, sweepVerb, mutantsVerb, mutantVerb, replayVerb, listVerb],
     notes: """
         A state is what a crash leaves on the disk, together with what clients had been told; each is counted once in
         a script. After a broken promise a script that breaks it again is written down; replay runs it.
@@ -45,6 +45,23 @@ private let sweepVerb = VerbTable(
             help: "every so many states are also crashed inside recovery (default: 8)"),
         jobs, keep, format,
     ])
+
+private let mutantsVerb = VerbTable(
+    name: "mutants", operands: [],
+    summary: "bugs that were planted in the engine, each to be found (needs a build with --traits PlantedBugs)",
+    options: [
+        Option("--only", .text, "BUG", help: "only this one (walcrash list shows them)"),
+        Option(
+            "--states", .number(1...1_000_000_000), "N",
+            help: "to find it in, with random scripts, and as many in sweeps (default: 20000)"),
+        Option(
+            "--seconds", .number(1...100_000), "T", help: "after which one counts as hung, and found (default: 120)"),
+        jobs, format,
+    ])
+
+private let mutantVerb = VerbTable(
+    name: "mutant", operands: ["BUG"], summary: "the process in which mutants looks for one of them",
+    options: [Option("--states", .number(1...1_000_000_000), "N", help: "as with mutants")])
 
 private let replayVerb = VerbTable(
     name: "replay", operands: ["FILE"], summary: "a script, as it was written down", options: [format])
