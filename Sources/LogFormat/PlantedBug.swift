@@ -16,7 +16,7 @@
         case skipDataSync
         /// Under a weaker durability the sync that was asked for, or that comes before a snapshot, is left out.
         case skipDeferredSync
-        /// A group that completes is acknowledged though one before it has not completed.
+        /// A group that completes is acknowledged, and those before it, though they have not completed.
         case acknowledgeOutOfOrder
         /// A write or sync that failed is followed by another sync, and when that succeeds the group is acknowledged, though
         /// the failed one has dropped its bytes. PostgreSQL had it for 20 years.
@@ -138,7 +138,7 @@
             case .skipSynchronousWrite: "groups are written without O_DSYNC"
             case .skipDataSync: "the fdatasync behind a group's write is left out"
             case .skipDeferredSync: "under a weaker durability synchronize() syncs nothing"
-            case .acknowledgeOutOfOrder: "a group is acknowledged before one that precedes it"
+            case .acknowledgeOutOfOrder: "a group is acknowledged though one before it has not completed"
             case .retryFailedSync: "a failed sync is tried again and then acknowledged (PostgreSQL)"
             case .trustPageCache: "recovery reads from the page cache, not from the device (PostgreSQL)"
             case .acknowledgeTakeBeforeSync: "a take's commit returns before its record is durable"

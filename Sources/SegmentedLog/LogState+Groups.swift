@@ -79,7 +79,7 @@ extension LogState {
         if let error, case .running = phase { phase = .latched(error) }
         #if PlantedBugs
             if PlantedBug.acknowledgeOutOfOrder.isPlanted, let index = inFlight.firstIndex(where: { $0 === group }) {
-                inFlight.insert(inFlight.remove(at: index), at: 0)
+                for earlier in inFlight[..<index] where earlier.outcome == nil { earlier.outcome = .written }
             }
         #endif
         var answers: [Answer] = []
