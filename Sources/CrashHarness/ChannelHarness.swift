@@ -66,7 +66,8 @@ public enum ChannelHarness {
         for number in 0..<most where sweep.failures.isEmpty {
             let index = picker.pick(&random)
             for _ in 0..<choices where sweep.failures.isEmpty {
-                let isKill = random.chance(8)
+                // What a failed sync has left in the page cache is there for the next process of the same boot.
+                let isKill = random.chance(moments[index].traits.hasFailed ? 40 : 8)
                 sweep.check(
                     moments[index],
                     CrashScript.Cut(operation: index, isKill: isKill, keeping: .random(seed: random.next())))

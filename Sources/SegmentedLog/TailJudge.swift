@@ -145,6 +145,12 @@ struct TailJudge {
             lost(
                 action == .holdToStatement, to: isInside ? proven.lsn.offset : 0,
                 endSequence: max(proven.nextSequence, expected))
+            if action == .holdToStatement, isInside {
+                // What stands behind the proven end may have been acknowledged, and may not be readable either.
+                offset = proven.lsn.offset
+                previous = .frame
+                return true
+            }
             end(at: proven.lsn)
         case .missingSegment:
             let gone = seal.promised.nextSegment

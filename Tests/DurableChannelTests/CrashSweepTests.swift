@@ -14,12 +14,12 @@ import Testing
         static let failingWrites = [5]
         static let rounds: UInt64 = 2
     #else
-        static let seeds: Range<UInt64> = 1..<3
+        static let seeds: Range<UInt64> = 1..<2
         static let insideEvery = 20
         static let usedEvery = 4
         static let choiceStride = 6
         static let failingWrites = [3, 5, 7]
-        static let rounds: UInt64 = 8
+        static let rounds: UInt64 = 4
     #endif
 
     /// Small segments and snapshots with room for a few producers and bookmarks.

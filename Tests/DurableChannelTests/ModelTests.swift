@@ -6,7 +6,7 @@ import Testing
     #if DEBUG
         static let seeds = 200
     #else
-        static let seeds = 2500
+        static let seeds = 1000
     #endif
 
     @Test func whateverHappensAChannelDoesWhatAListWouldDo() {

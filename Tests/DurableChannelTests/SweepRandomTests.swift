@@ -4,9 +4,9 @@ import Testing
 /// Row 39: clients that do anything, side by side, with faults and crashes anywhere; one life after the other.
 @Suite struct SweepRandomTests {
     #if DEBUG
-        static let seeds = 60
+        static let seeds = 20
     #else
-        static let seeds = 400
+        static let seeds = 60
     #endif
 
     @Test func anythingSideBySideWithACrashAnywhereKeepsEveryPromise() {

@@ -124,6 +124,26 @@ import Testing
         }
     }
 
+    /// Row 24: behind what was proven, too, there may be what was acknowledged.
+    @Test func whatCannotBeReadOnBothSidesOfTheProvenEndIsHeldAndComesBack() throws {
+        let world = World()
+        let log = try world.open()
+        _ = try log.append([put(0)])
+        try log.checkpoint()
+        for tag in 1..<3 { _ = try log.append([put(tag)]) }
+        let next = world.afterPowerCut()
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: 8192..<16384, count: Fault.forever))
+        let held = try next.open()
+        #expect(held.recoveryReport.losses.isEmpty)
+        _ = try held.append([put(3)])
+        try held.checkpoint()
+        next.runtime.runUntilIdle()
+        next.disk.faults.removeAll()
+        let tags = try held.readings().filter { Int($0) != nil }
+        #expect(tags == texts(0...3))
+    }
+
     /// Row 24: what is held is not let go, though nothing that was read says that there are events in its segment.
     @Test func aSegmentOfWhichNoEventCanBeReadAtOpeningIsKeptAndComesBack() throws {
         let world = World()
