@@ -47,9 +47,11 @@ extension FileChannel {
     /// is decided already is still to go: else several producers, or a retirement that lags, would empty the channel.
     ///
     /// These drops cannot be in the group of the put that causes them: the room must be there before that put is written.
-    func dropForRoom() throws(ChannelError) -> Bool {
-        // Whoever had it before may have made room.
-        if dropping.take(runtime) {
+    ///
+    /// - Parameter looksAgain: to have waited for another one's turn is reason enough to look whether that has made room. Not
+    ///   each time: several who hand the turn to each other would do nothing else, for ever.
+    func dropForRoom(looksAgain: Bool) throws(ChannelError) -> Bool {
+        if dropping.take(runtime), looksAgain {
             dropping.give(runtime)
             return true
         }

@@ -42,7 +42,7 @@ final class PutDraft: @unchecked Sendable {
             try check(headers, extensions, body.byteCount)
             // What is about to go anyway comes first.
             if shortage == .bytes, wait.isFirst, channel.retirement.reclaim() { continue }
-            if dropsForRoom(shortage), try channel.dropForRoom() { continue }
+            if dropsForRoom(shortage), try channel.dropForRoom(looksAgain: wait.looksAgain) { continue }
             switch try noRoom(wait, needed) {
             case .dropped: return .dropped
             case .wait(let nanoseconds): wait.block(nanoseconds)
@@ -61,8 +61,12 @@ final class PutDraft: @unchecked Sendable {
             if shortage == .bytes, wait.isFirst, await channel.retirement.reclaim() { continue }
             if dropsForRoom(shortage) {
                 // It writes.
-                let channel = channel
-                if try await channel.pool.run({ () throws(ChannelError) in try channel.dropForRoom() }) { continue }
+                let (channel, looksAgain) = (channel, wait.looksAgain)
+                if try await channel.pool.run({ () throws(ChannelError) in
+                    try channel.dropForRoom(looksAgain: looksAgain)
+                }) {
+                    continue
+                }
             }
             switch try noRoom(wait, needed) {
             case .dropped: return .dropped

@@ -83,6 +83,7 @@ struct RoomWait {
     private let channel: FileChannel
     private let started: UInt64
     private var looks = 0
+    private var drops = 0
     private static let longest: UInt64 = 50_000_000
 
     init(_ channel: FileChannel) {
@@ -95,6 +96,14 @@ struct RoomWait {
         mutating get {
             looks += 1
             return looks == 1
+        }
+    }
+
+    /// True every second time that it is asked.
+    var looksAgain: Bool {
+        mutating get {
+            drops += 1
+            return drops % 2 == 1
         }
     }
 

@@ -397,6 +397,35 @@ import TestSupport
         #expect(channel.metrics.heldEvents == 40 && channel.isBalanced)
     }
 
+    /// They handed the turn to drop to each other for ever, and none of them came to do anything.
+    @Test(arguments: 1..<6 as Range<UInt64>)
+    func severalWhoWaitForRoomUnderDropOldestAreRefusedWhenNothingCanBeDropped(_ seed: UInt64) throws {
+        let world = World()
+        let (channel, clients) = try world.openForClients(
+            World.small {
+                $0.capacityBytes = 280 << 10
+                $0.whenFull = .dropOldest
+            }, seed: seed)
+        try channel.put(tags: 0..<20, bytes: 900)
+        let held = try OpenTake(channel)
+        let problems = Problems()
+        clients.run(
+            (0..<4).map { _ in
+                {
+                    let error = failure {
+                        var puts: [OpenPut] = []
+                        for _ in 0..<200 {
+                            puts.append(try OpenPut(channel))
+                            try puts[puts.count - 1].append(body(1, 3000))
+                        }
+                    }
+                    problems.add("\(error.map(\.code.rawValue) ?? "none")")
+                }
+            })
+        #expect(problems.all == Array(repeating: "full", count: 4))
+        #expect(held.events.count == 20 && channel.isBalanced)
+    }
+
     @Test func dropOldestWhenAllIsHandedOutIsFullRatherThanMoreThanTheCapacity() throws {
         let channel = try World().open(Self.droppingInEvents)
         try channel.put(tags: 0..<4)
