@@ -104,6 +104,8 @@ package struct ChannelModel: Sendable {
         puts[index].answer = .none
         puts[index].floor = acknowledgedEnd
         puts[index].begun = version
+        // An opening in between may have settled its bookmarks on what was there.
+        for bookmark in puts[index].bookmarks { setters[bookmark.name, default: []].append(.put(index)) }
         changed()
     }
 
