@@ -1,3 +1,4 @@
+import CommandOptions
 import Glibc
 import Synchronization
 
@@ -65,15 +66,4 @@ final class Progress: Sendable {
         let text = Array(text.utf8)
         _ = unsafe Glibc.write(STDERR_FILENO, text, text.count)
     }
-}
-
-/// With a comma between thousands.
-func grouped(_ number: UInt64) -> String {
-    var digits = Array(String(number))
-    var place = digits.count - 3
-    while place > 0 {
-        digits.insert(",", at: place)
-        place -= 3
-    }
-    return String(digits)
 }

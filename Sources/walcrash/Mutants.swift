@@ -98,8 +98,8 @@ import Synchronization
 
         var words: String {
             isCaught
-                ? "caught after \(grouped(Int(states))) states by \(how)"
-                : "NOT CAUGHT in \(grouped(Int(states))) states"
+                ? "caught after \(grouped(states)) states by \(how)"
+                : "NOT CAUGHT in \(grouped(states)) states"
         }
 
         init(of bug: PlantedBug, states most: UInt64, seconds: UInt64) {

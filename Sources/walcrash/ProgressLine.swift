@@ -1,3 +1,4 @@
+import CommandOptions
 import CrashHarness
 import Glibc
 import Synchronization

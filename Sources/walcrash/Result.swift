@@ -1,3 +1,4 @@
+import CommandOptions
 import CrashHarness
 import LogFormat
 
@@ -40,7 +41,7 @@ struct Result {
     /// One line.
     var line: String {
         "\(padded(name, 18))\(grouped(report.coverage.states)) states, \(grouped(report.counts.operations)) operations, "
-            + "\(percent(.partlyLost)) partly lost, \(grouped(Int(statesPerSecond))) states/s"
+            + "\(percent(.partlyLost)) partly lost, \(grouped(statesPerSecond)) states/s"
             + (report.broken == nil ? "" : ", BROKEN")
     }
 
@@ -53,7 +54,7 @@ struct Result {
                 + "\(grouped(counts.unknownOutcomes)) unknown outcomes, up to \(counts.mostGroupsInFlight) groups in flight",
         ]
         if nanoseconds > 0 {
-            lines.append("  \(nanoseconds / 1_000_000_000) s, \(grouped(Int(statesPerSecond))) states a second")
+            lines.append("  \(nanoseconds / 1_000_000_000) s, \(grouped(statesPerSecond)) states a second")
         }
         lines.append("states with")
         for trait in Coverage.Trait.allCases {
@@ -135,15 +136,4 @@ extension Coverage.Trait {
 
 func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(1, width - text.count))
-}
-
-/// With a comma between thousands.
-func grouped(_ number: Int) -> String {
-    var digits = Array(String(number))
-    var place = digits.count - 3
-    while place > 0 {
-        digits.insert(",", at: place)
-        place -= 3
-    }
-    return String(digits)
 }
