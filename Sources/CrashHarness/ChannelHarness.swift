@@ -3,49 +3,12 @@ internal import SimulatedFileIO
 
 /// Runs scripts and looks at what a crash leaves of them.
 public enum ChannelHarness {
-    /// How closely one script is looked at.
-    public struct Depth: Sendable {
-        /// Moments of each life that are cut off, at random; nil for all of them.
-        public var moments: Int?
-        /// Of the legal ways to be cut off there so many, at random; nil for all of them, in order.
-        public var choices: Int?
-        /// Every so many states: crashed inside recovery, used afterwards, cut off again, opened without checkpoint.
-        public var insideEvery = 16
-        public var usedEvery = 4
-        public var cutAgainEvery = 2
-        public var bareEvery = 8
-        public var insideLimit = 3
-        /// At every so many of the moments that are cut off at random, what is left is also damaged. 0: never.
-        public var damageEvery = 0
-        /// Of all legal choices every so many, beginning with another one at each moment.
-        public var choiceStride = 1
-        public var mostStates = Int.max
-
-        public init() {}
-
-        /// For long runs over many seeds.
-        public static var random: Depth {
-            var depth = Depth()
-            depth.moments = 24
-            depth.choices = 2
-            depth.insideEvery = 32
-            depth.damageEvery = 4
-            return depth
-        }
-    }
-
     /// Runs one script, and looks at what is left of it when it is cut off.
     ///
     /// Everything comes from the script; the same script at the same depth gives the same report. Blocks; starts threads of
     /// its own for the clients, of which one runs at a time. Scripts may be run on several threads at once.
     public static func run(_ script: CrashScript, _ depth: Depth = Depth()) -> HarnessReport {
-        let run = ScriptRun(script)
-        run.sweep.insideEvery = depth.insideEvery
-        run.sweep.usedEvery = depth.usedEvery
-        run.sweep.cutAgainEvery = depth.cutAgainEvery
-        run.sweep.bareEvery = depth.bareEvery
-        run.sweep.insideLimit = depth.insideLimit
-        run.sweep.choiceStride = depth.choiceStride
+        let run = ScriptRun(script, depth)
         let failure = run.run { number, moments in
             look(at: moments, of: number, in: run, depth)
         }
@@ -83,10 +46,7 @@ public enum ChannelHarness {
 
     /// Whether a script breaks a promise anywhere in its last life, cut off with what it keeps itself or in a plain way.
     static func search(_ script: CrashScript) -> HarnessReport.BrokenPromise? {
-        let run = ScriptRun(script)
-        run.sweep.insideEvery = .max
-        run.sweep.usedEvery = 1
-        run.sweep.bareEvery = 1
+        let run = ScriptRun(script, .search)
         let last = script.lastLife
         let failure = run.run(upTo: last) { number, moments in
             guard number == last, case .cut(let wanted) = script.lives[last].ending else { return nil }
@@ -119,10 +79,7 @@ public enum ChannelHarness {
 
     /// Runs a script as it is, and looks at nothing but what it leaves at its end, closely: what `replay` does.
     public static func replay(_ script: CrashScript) -> HarnessReport {
-        let run = ScriptRun(script)
-        run.sweep.insideEvery = 1
-        run.sweep.usedEvery = 1
-        run.sweep.bareEvery = 1
+        let run = ScriptRun(script, .close)
         let last = script.lastLife
         let failure = run.run(upTo: last) { number, moments in
             guard number == last, case .cut(let cut) = script.lives[number].ending, !moments.isEmpty else { return nil }

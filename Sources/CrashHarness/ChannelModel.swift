@@ -4,7 +4,11 @@ package import DurableChannel
 ///
 /// An event is known by its tag, which stands in its header: the number of its put, and its place in it.
 package struct ChannelModel: Sendable {
-    package enum Answer: Sendable { case none, done, refused, unknown }
+    package enum Answer: Sendable {
+        case none, done, refused, unknown
+        /// Acknowledged, under a weaker durability, before a power cut.
+        case acknowledged
+    }
 
     package struct Setting: Sendable {
         package var name: String
@@ -22,8 +26,10 @@ package struct ChannelModel: Sendable {
         package var base: UInt64?
         package var answer = Answer.none
         package var begun = 0
-        /// Ended with `outcomeUnknown`, then.
-        package var unknownSince: Int?
+        /// When its answer came.
+        package var ended = 0
+        /// Ended with `outcomeUnknown` at some time.
+        package var wasUnknown = false
     }
 
     package struct Take: Sendable {
@@ -34,13 +40,14 @@ package struct ChannelModel: Sendable {
         package var isCommitting = false
         package var answer = Answer.none
         package var begun = 0
-        package var unknownSince: Int?
+        /// When its answer came.
+        package var ended = 0
 
         package var taken: [UInt64] { events.filter { !dead.contains($0) } }
     }
 
     /// Who set a bookmark, in the order in which the commits began.
-    package enum Setter: Sendable { case put(Int), take(Int), alone(value: String, Answer) }
+    package enum Setter: Sendable { case put(Int), take(Int), alone(value: String, Answer, ended: Int) }
 
     package var puts: [Put] = []
     package var takes: [Take] = []
@@ -59,12 +66,43 @@ package struct ChannelModel: Sendable {
     package var dropsOldest = false
     /// Changes with each change of anything above.
     package private(set) var version = 0
+    /// Under a weaker durability: what was answered since then may have been acknowledged before it was durable. nil under
+    /// `commit`.
+    private var weakSince: Int?
 
     package init() {}
 
     package static let tagStride = 1000
 
     package mutating func changed() { version += 1 }
+
+    // MARK: Weaker durability
+
+    /// From now on commits are acknowledged before they are durable.
+    mutating func weaken() { weakSince = weakSince ?? version }
+
+    /// Everything that was answered before is durable.
+    mutating func synchronized(at version: Int) { weakSince = weakSince.map { max($0, version) } }
+
+    /// What clients may still count on when the power goes, or when a write has failed: what was acknowledged under a weaker
+    /// durability is no more than begun. What was handed out was synced before (DESIGN.md, 9), and all that stands before it.
+    func afterPowerCut() -> ChannelModel {
+        guard let weakSince else { return self }
+        var model = self
+        for index in puts.indices where puts[index].answer == .done && puts[index].ended >= weakSince {
+            if puts[index].base! >= handedOutEnd { model.puts[index].answer = .acknowledged }
+        }
+        for index in takes.indices where takes[index].answer == .done && takes[index].ended >= weakSince {
+            model.takes[index].answer = .none
+        }
+        for (name, all) in setters {
+            model.setters[name] = all.map { setter in
+                guard case .alone(let value, .done, let ended) = setter, ended >= weakSince else { return setter }
+                return .alone(value: value, .none, ended: ended)
+            }
+        }
+        return model
+    }
 
     // MARK: What clients do
 
@@ -83,7 +121,8 @@ package struct ChannelModel: Sendable {
 
     package mutating func endPut(_ index: Int, _ answer: Answer) {
         puts[index].answer = answer
-        if answer == .unknown { puts[index].unknownSince = version }
+        puts[index].ended = version
+        if answer == .unknown { puts[index].wasUnknown = true }
         if answer == .done { cutUnknown(before: puts[index].begun) }
         changed()
     }
@@ -92,10 +131,10 @@ package struct ChannelModel: Sendable {
     /// other off, so that is known now.
     private mutating func cutUnknown(before version: Int) {
         for index in puts.indices where puts[index].answer == .unknown {
-            if puts[index].unknownSince! < version { puts[index].answer = .refused }
+            if puts[index].ended < version { puts[index].answer = .refused }
         }
         for index in takes.indices where takes[index].answer == .unknown {
-            if takes[index].unknownSince! < version { takes[index].answer = .refused }
+            if takes[index].ended < version { takes[index].answer = .refused }
         }
     }
 
@@ -172,15 +211,28 @@ package struct ChannelModel: Sendable {
 
     package mutating func endCommit(_ index: Int, _ answer: Answer) {
         takes[index].answer = answer
-        if answer == .unknown { takes[index].unknownSince = version }
+        takes[index].ended = version
         if answer == .done { cutUnknown(before: takes[index].begun) }
         changed()
     }
 
     /// A clean end: the lease is what was handed out, or may have been before this life began.
     package mutating func closed(markedBefore bound: UInt64) {
+        synchronized(at: version)
         leaseBound = max(bound, dropsOldest ? acknowledgedEnd : handedOutEnd)
         changed()
+    }
+
+    /// What clients have been told, in one line.
+    var words: String {
+        let puts = puts.enumerated().map { index, put in
+            "\(index) (\(put.base.map { "\($0)..<\($0 + UInt64(put.count))" } ?? "\(put.count) events")) \(put.answer)"
+        }
+        let takes = takes.filter { !$0.events.isEmpty && $0.answer != .refused }.map { take in
+            "\(take.events) \(take.isCommitting ? "\(take.answer)" : "open")"
+        }
+        return "puts \(puts.joined(separator: ", ")); takes \(takes.joined(separator: ", ")); handed out before "
+            + "\(handedOutEnd), leased before \(leaseBound)"
     }
 
     // MARK: What must be found
@@ -192,6 +244,17 @@ package struct ChannelModel: Sendable {
         package var isMarked: Bool
 
         package var description: String { "\(sequence)=\(tag)" + (isMarked ? "*" : "") }
+    }
+
+    /// Events as they were found. Throws `damaged` when one of them was never put, or is not as it was put.
+    func identify(_ events: TakenEvents) throws(ChannelError) -> [Found] {
+        var found: [Found] = []
+        for event in events {
+            let (tag, objection) = tagOf(event, self)
+            if let objection { throw ChannelError(.damaged, objection) }
+            found.append(Found(sequence: event.sequence.rawValue, tag: tag!, isMarked: event.isRedelivered))
+        }
+        return found
     }
 
     /// The fate of a sequence as far as clients know.
@@ -235,6 +298,7 @@ package struct ChannelModel: Sendable {
         for (one, next) in zip(found, found.dropFirst()) where next.sequence <= one.sequence {
             return "\(next) comes after \(one)"
         }
+        forgetLost(from: metrics.putEvents + 1)
         // Where every event is that is there.
         for event in found {
             let (index, place) = event.tag.quotientAndRemainder(dividingBy: Self.tagStride)
@@ -273,16 +337,32 @@ package struct ChannelModel: Sendable {
         let put = puts.reduce(0) { $0 + ($1.answer == .done ? $1.count : 0) }
         let expected = [put, found.count, taken, dead, dropped, 0, 0].map(UInt64.init)
         let deadLetters = metrics.droppedByReason[.deadLetter] ?? 0
-        let overflow = metrics.droppedByReason[.overflow] ?? 0
         let counted = [
-            metrics.putEvents, metrics.heldEvents, metrics.takenEvents, deadLetters, overflow, metrics.lostEvents,
+            metrics.putEvents, metrics.heldEvents, metrics.takenEvents, deadLetters, metrics.overflow,
+            metrics.lostEvents,
             metrics.unreadableEvents,
         ]
+        // The opening that found it has made it durable.
+        synchronized(at: version)
         if expected != counted {
             return "put, held, taken, dead, dropped, lost, unreadable are counted as \(counted) and are \(expected)"
         }
         changed()
         return nil
+    }
+
+    /// Of what a weaker durability had acknowledged, what stands behind the end of the log is gone, and its numbers are given
+    /// again. What stands before it is judged as if it had been durable.
+    private mutating func forgetLost(from end: UInt64) {
+        for index in puts.indices where puts[index].answer == .acknowledged {
+            guard puts[index].base! >= end else {
+                puts[index].answer = .done
+                continue
+            }
+            for place in 0..<UInt64(puts[index].count) { tags[puts[index].base! + place] = nil }
+            puts[index].base = nil
+            puts[index].answer = .refused
+        }
     }
 
     /// Each put whole or absent, and what was acknowledged present unless it was taken.
@@ -361,7 +441,7 @@ package struct ChannelModel: Sendable {
             }
             if !isExplained, found != nil { return "bookmark \(name) is \(found!), which is not possible" }
             // From now on it is what was found.
-            setters[name] = found.map { [.alone(value: $0, .done)] }
+            setters[name] = found.map { [.alone(value: $0, .done, ended: 0)] }
         }
         return nil
     }
@@ -391,7 +471,7 @@ package struct ChannelModel: Sendable {
             let isSure = take.answer == .done
             // Nothing but its bookmark can tell.
             return (take.bookmark!.value, isSure, isSure || (take.taken.isEmpty && take.answer != .refused))
-        case .alone(let value, let answer):
+        case .alone(let value, let answer, _):
             return (value, answer == .done, answer != .refused)
         }
     }

@@ -19,6 +19,11 @@ package final class ChannelRecorder: @unchecked Sendable {
             self.model = model
             self.operation = operation
         }
+
+        /// What clients may count on when the life is cut off here.
+        func model(after cut: CrashScript.Cut) -> ChannelModel {
+            cut.isKill && !traits.hasFailed ? model : model.afterPowerCut()
+        }
     }
 
     package static let path = "/var/channel"
@@ -46,6 +51,7 @@ package final class ChannelRecorder: @unchecked Sendable {
         self.configuration = configuration
         self.model = model
         self.model.dropsOldest = configuration.whenFull == .dropOldest
+        if configuration.durability != .commit { self.model.weaken() }
         firstStamp = model.puts.compactMap { $0.stamp?.sequence }.max() ?? 0
         guard noting else { return }
         disk.beforeOperation = { [unowned self, unowned disk] operation in
@@ -112,14 +118,7 @@ package final class ChannelRecorder: @unchecked Sendable {
     func settle() throws {
         model.lease(through: channel.metrics.putEvents, step: configuration.leaseStep)
         let take = try channel.beginTake(maxEvents: ChannelSweep.everything, maxBytes: .max)
-        var found: [ChannelModel.Found] = []
-        for event in take.events {
-            let (tag, objection) = tagOf(event, model)
-            object(objection)
-            guard let tag else { continue }
-            found.append(
-                ChannelModel.Found(sequence: event.sequence.rawValue, tag: tag, isMarked: event.isRedelivered))
-        }
+        let found = try model.identify(take.events)
         take.rollback()
         object(model.settle(on: found, bookmarks: channel.bookmark, channel.metrics))
         model.deliver(found, leaseStep: configuration.leaseStep)
@@ -135,7 +134,9 @@ package final class ChannelRecorder: @unchecked Sendable {
 
     package func closeChannel() throws(ChannelError) {
         mostGroupsInFlight = max(mostGroupsInFlight, channel.metrics.mostGroupsInFlight)
+        let begun = model.version
         try channel.close()
+        model.synchronized(at: begun)
     }
 
     /// The channel was closed cleanly.
@@ -228,7 +229,7 @@ package final class ChannelRecorder: @unchecked Sendable {
     /// Commits again what ended with `outcomeUnknown`: it was cut off by the epoch that followed, so it is no repeat.
     package func retryUnknown(_ client: Int) {
         guard let index = model.puts.lastIndex(where: { $0.stamp?.id == .client(client) }) else { return }
-        while model.puts[index].unknownSince != nil, model.puts[index].answer != .done {
+        while model.puts[index].wasUnknown, model.puts[index].answer != .done {
             do throws(ChannelError) {
                 let transaction = try begin(model.puts[index], index)
                 // With `dropNewest` there may be no room for it now.
@@ -259,14 +260,14 @@ package final class ChannelRecorder: @unchecked Sendable {
         let name = "alone-\(client)"
         let place = model.setters[name]?.count ?? 0
         let value = "\(place) of \(client) at \(model.version)"
-        model.setters[name, default: []].append(.alone(value: value, .none))
+        model.setters[name, default: []].append(.alone(value: value, .none, ended: 0))
         model.changed()
         var answer = ChannelModel.Answer.done
         do throws(ChannelError) { try channel.setBookmark(name, Array(value.utf8)) } catch {
             answer = error.code == .outcomeUnknown ? .unknown : .refused
             noteError(error)
         }
-        model.setters[name]![place] = .alone(value: value, answer)
+        model.setters[name]![place] = .alone(value: value, answer, ended: model.version)
         model.changed()
     }
 
@@ -360,6 +361,14 @@ package final class ChannelRecorder: @unchecked Sendable {
         }
     }
 
+    func synchronize() {
+        let begun = model.version
+        do throws(ChannelError) {
+            try channel.synchronize()
+            model.synchronized(at: begun)
+        } catch { noteError(error) }
+    }
+
     package func checkpoint() {
         do throws(ChannelError) { try channel.checkpoint() } catch { noteError(error) }
     }
@@ -375,16 +384,18 @@ package final class ChannelRecorder: @unchecked Sendable {
         do throws(ChannelError) { try channel.resize(capacityEvents: events) } catch { noteError(error) }
     }
 
-    /// Another process on this disk opens the channel, and must be refused.
+    /// Another process on this disk opens the channel, and then this one does again: both must be refused (rows 30, 31).
     func intrude() {
-        let other = SimulatedFileSystem(disk: world.disk, runtime: world.runtime)
-        do throws(ChannelError) {
-            _ = try FileChannel.open(
-                at: Self.path, configuration: configuration, fileSystem: other, runtime: runtime)
-            object("a second process has opened the channel")
-        } catch {
-            let isExpected = error.code == .inUse || error.code == .fileOperation && expectedErrors.contains(error.code)
-            if !isExpected { object("a second process got \(error)") }
+        for other in [SimulatedFileSystem(disk: world.disk, runtime: world.runtime), world.fileSystem] {
+            do throws(ChannelError) {
+                _ = try FileChannel.open(
+                    at: Self.path, configuration: configuration, fileSystem: other, runtime: runtime)
+                object("the channel was opened a second time")
+            } catch {
+                let isExpected =
+                    error.code == .inUse || error.code == .fileOperation && expectedErrors.contains(error.code)
+                if !isExpected { object("who opened the channel a second time got \(error)") }
+            }
         }
     }
 

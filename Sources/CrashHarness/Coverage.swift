@@ -115,7 +115,10 @@ struct MomentPicker {
     /// Moments at which a part of what is pending can be lost, and then those of each rare trait.
     private var groups: [[Int]]
 
-    private static let rare: [Coverage.Trait] = [.rollInFlight, .recycling, .checkpointWithRetirement, .latch]
+    /// Those that few lives have stand twice.
+    private static let rare: [Coverage.Trait] = [
+        .rollInFlight, .recycling, .recycling, .checkpointWithRetirement, .latch, .latch,
+    ]
 
     init(_ moments: [ChannelRecorder.Moment]) {
         count = moments.count

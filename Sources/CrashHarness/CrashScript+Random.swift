@@ -15,8 +15,19 @@ extension CrashScript {
             script.disk.blockBytes = script.channel.blockBytes == 4096 ? 4096 : 512
         }
         let hasFaults = random.chance(50)
+        // Small segments that fill, are taken empty, and are used again.
+        let churns = script.channel.blockBytes == nil && random.chance(45)
+        if churns {
+            script.channel.segmentBytes = 20 << 10
+            script.channel.snapshotLimitBytes = 3 << 10
+            script.channel.capacityBytes = UInt64(random.number(13...16) * 20 << 10)
+            script.channel.capacityEvents = nil
+        }
         for _ in 0..<random.number(2...3) {
-            var life = Life([Phase((0..<random.number(2...7)).map { _ in client(&random) })])
+            // The channel remembers the last transaction of so many producers at the least.
+            let others = random.number(2...(churns ? mostClients - 2 : mostClients))
+            let clients = (0..<others).map { _ in client(&random) } + (churns ? churn(&random) : [])
+            var life = Life([Phase(clients)])
             if hasFaults { life.faults = [.random(&random)] }
             if random.chance(70) {
                 life.ending = .cut(
@@ -27,6 +38,22 @@ extension CrashScript {
             script.lives.append(life)
         }
         return script
+    }
+
+    private static let mostClients = 7
+
+    /// One who fills segments, and one who empties them.
+    private static func churn(_ random: inout SeededRandom) -> [[Step]] {
+        let rounds = random.number(4...12)
+        let bytes = random.number(800...2000)
+        let putter = (0..<rounds).map { _ in
+            Step.put(count: 6, bytes: bytes, bookmark: false, shared: false, stamped: true)
+        }
+        let taker = (0..<rounds).flatMap { round -> [Step] in
+            [.take(count: 6, waitMilliseconds: 100), .commit(take: 0, deadLetters: 0, bookmark: false)]
+                + (round % 3 == 2 ? [.checkpoint] : [])
+        }
+        return [putter, taker]
     }
 
     private static func client(_ random: inout SeededRandom) -> [Step] {
@@ -57,6 +84,8 @@ extension CrashScript {
         case 94: return [.intrude]
         case 95: return [.sleep(milliseconds: random.number(1...3000))]
         case 96: return [.drain(count: random.number(1...8))]
+        case 97: return [.synchronize]
+        case 98: return [.resizeEvents(random.chance(50) ? nil : UInt64(random.number(5...200)))]
         default: return [.yield]
         }
     }
@@ -83,22 +112,22 @@ extension CrashScript.Channel {
         channel.tailCacheBytes = [0, 3000, 1 << 20].randomElement(using: &random)!
         channel.checkpointIntervalBytes = [8 << 10, 64 << 10, 1 << 20].randomElement(using: &random)!
         channel.writesThenSyncs = random.chance(25)
+        if random.chance(25) { channel.durability = random.chance(50) ? .interval : .none }
         return channel
     }
 }
 
 extension CrashScript.Failure {
-    /// Rows 21-23, 25, 26, 28: an operation that changes something fails, once or a few times, or takes seconds.
+    /// Rows 21-23, 25, 26, 28, 32: an operation that changes something fails, once, a few times or from then on, or takes
+    /// seconds. Two of three are writes and syncs.
     static func random(_ random: inout SeededRandom) -> CrashScript.Failure {
-        let operations: [SimulatedOperation] = [
-            .complete, .submit, .synchronize, .write, .synchronizeDirectory, .create, .prewrite, .rename, .unlink,
-            .close,
-        ]
+        let writes: [SimulatedOperation] = [.complete, .submit, .synchronize, .write]
+        let others: [SimulatedOperation] = [.synchronizeDirectory, .create, .prewrite, .rename, .unlink, .close]
         let isLate = random.chance(10)
-        let errno: Int32 = isLate ? 0 : [5, 5, 5, 28, 122, 23, 24, 12, 27].randomElement(using: &random)!
-        var failure = CrashScript.Failure(
-            operations.randomElement(using: &random)!, errno: errno, skipping: random.number(0...40),
-            count: random.chance(80) ? 1 : random.number(2...20))
+        let operation = (random.chance(67) ? writes : others).randomElement(using: &random)!
+        let errno: Int32 = isLate ? 0 : [5, 5, 5, 28, 122, 23, 24, 12, 27, 30].randomElement(using: &random)!
+        let count = random.chance(80) ? 1 : random.chance(75) ? random.number(2...20) : Fault.forever
+        var failure = CrashScript.Failure(operation, errno: errno, skipping: random.number(0...40), count: count)
         failure.leaves = Leaves.allCases.randomElement(using: &random)!
         failure.delayMilliseconds = isLate ? random.number(1...5000) : 0
         return failure

@@ -161,6 +161,7 @@ extension CrashScript.Channel {
         if let blockBytes { words += " block \(blockBytes)" }
         if compresses { words += " lz4" }
         if writesThenSyncs { words += " writeThenSync" }
+        if durability != .commit { words += " durability \(durability)" }
         return words
     }
 
@@ -182,6 +183,12 @@ extension CrashScript.Channel {
         if words.has("block") { blockBytes = try words.number("block", in: 512...4096) }
         compresses = words.has("lz4")
         writesThenSyncs = words.has("writeThenSync")
+        guard words.has("durability") else { return }
+        let word = try words.word("the durability")
+        guard let mode = DurabilityMode.allCases.first(where: { "\($0)" == word }) else {
+            throw ScriptWordError(message: "'\(word)' is no durability")
+        }
+        durability = mode
     }
 }
 
@@ -298,6 +305,7 @@ extension CrashScript.Step {
         case .drain(let count): "drain \(count)"
         case .bookmark: "bookmark"
         case .checkpoint: "checkpoint"
+        case .synchronize: "synchronize"
         case .resizeBytes(let bytes): "resize \(bytes)"
         case .resizeEvents(let events): "events \(events.map(String.init) ?? "any")"
         case .jump(let milliseconds): "jump \(milliseconds)"
@@ -332,6 +340,7 @@ extension CrashScript.Step {
         case "drain": self = .drain(count: try words.number("events", in: counts))
         case "bookmark": self = .bookmark
         case "checkpoint": self = .checkpoint
+        case "synchronize": self = .synchronize
         case "resize": self = .resizeBytes(try words.number("bytes", in: 1...1 << 32))
         case "events": self = .resizeEvents(words.has("any") ? nil : try words.number("events", in: 1...1 << 40))
         case "jump": self = .jump(milliseconds: try words.number("time", in: -86_400_000...86_400_000))

@@ -57,6 +57,7 @@ public struct CrashScript: Sendable, Equatable {
         public var tailCacheBytes = 8 << 20
         public var checkpointIntervalBytes: UInt64 = 4 << 20
         public var writesThenSyncs = false
+        public var durability = DurabilityMode.commit
 
         public init() {}
 
@@ -72,6 +73,7 @@ public struct CrashScript: Sendable, Equatable {
             configuration.leaseStep = leaseStep
             configuration.tailCacheBytes = tailCacheBytes
             configuration.checkpointIntervalBytes = checkpointIntervalBytes
+            configuration.durability = durability
             if writesThenSyncs { configuration.writeMethods = [.writeThenSync] }
             return configuration
         }
@@ -129,11 +131,13 @@ public struct CrashScript: Sendable, Equatable {
         /// Sets a bookmark without events.
         case bookmark
         case checkpoint
+        /// Makes durable what was acknowledged under a weaker durability.
+        case synchronize
         case resizeBytes(UInt64)
         case resizeEvents(UInt64?)
         /// The wall clock jumps.
         case jump(milliseconds: Int)
-        /// Another process tries to open the channel.
+        /// Another process tries to open the channel, and this one a second time.
         case intrude
         /// Others may get their turn.
         case yield
@@ -249,6 +253,10 @@ extension CrashScript {
 }
 
 extension CrashScript.Cut {
+    func words(_ moment: ChannelRecorder.Moment) -> String {
+        "\(isKill ? "kill" : "power cut") before op \(operation) \(moment.operation)"
+    }
+
     func survivor(of disk: SimulatedDisk) -> SimulatedDisk {
         let choice = keeping.choice(for: disk)
         return isKill ? disk.killed(keeping: choice) : disk.crashed(keeping: choice)

@@ -27,6 +27,8 @@ extension FileChannel {
 
 extension ChannelMetrics {
     package var isBalanced: Bool { putEvents == heldEvents + takenEvents + droppedEvents + lostEvents }
+    /// Dropped to make room.
+    var overflow: UInt64 { droppedByReason[.overflow] ?? 0 }
 }
 
 extension TakenEvent {

@@ -38,6 +38,7 @@ struct ScriptClient {
         case .drain(let count): drain(count)
         case .bookmark: recorder.bookmark(number)
         case .checkpoint: recorder.checkpoint()
+        case .synchronize: recorder.synchronize()
         case .resizeBytes(let bytes): recorder.resize(bytes: bytes)
         case .resizeEvents(let events): recorder.resize(events: events)
         case .jump(let milliseconds): recorder.world.runtime.jumpWallClock(by: Int64(milliseconds) * 1_000_000)

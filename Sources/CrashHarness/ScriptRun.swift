@@ -13,10 +13,11 @@ final class ScriptRun {
     /// What was in doubt has been decided. After a kill it is not: what no sync has reached is there for the next process, and
     /// a power cut before that has recovered may still take it.
     private var isSettled = true
+    private var isClosed = true
 
-    init(_ script: CrashScript) {
+    init(_ script: CrashScript, _ depth: ChannelHarness.Depth) {
         self.script = script
-        sweep = ChannelSweep(script.channel.configuration)
+        sweep = ChannelSweep(script.channel.configuration, depth)
         disk = SimulatedDisk(script.disk.options)
     }
 
@@ -85,25 +86,28 @@ final class ScriptRun {
             if phase.settles { recorder.settleDown() }
         }
         disk.faults.removeAll()
-        try close(recorder, isDisturbed: !life.faults.isEmpty)
+        isClosed = try close(recorder, isDisturbed: !life.faults.isEmpty)
         recorder.noteEnd()
         counts.add(recorder, since: model)
         traceHash = traceHash &* 31 &+ disk.traceHash &* 17 &+ recorder.world.runtime.traceHash
         return recorder
     }
 
-    private func close(_ recorder: ChannelRecorder, isDisturbed: Bool) throws {
+    /// False when it could not be closed cleanly, and is left as by a kill.
+    private func close(_ recorder: ChannelRecorder, isDisturbed: Bool) throws -> Bool {
+        defer { recorder.settleDown() }
         do throws(ChannelError) {
             try recorder.closeChannel()
             let isClean = recorder.errors.keys.allSatisfy {
                 [.full, .transactionTooLarge, .tooManyTakes, .configuration].contains($0)
             }
             if isClean { recorder.endModel() }
+            return true
         } catch {
             // After two failed writes nothing more is written, the end of the epoch neither.
             guard isDisturbed, error.code == .readOnly else { throw error }
+            return false
         }
-        recorder.settleDown()
     }
 
     /// What the next life finds. False when what this one left does not keep its promises.
@@ -111,11 +115,12 @@ final class ScriptRun {
         let moments = recorder.moments
         recorder.world.isLastOnItsDisk = true
         disk.beforeOperation = nil
-        model = recorder.model
+        model = isClosed ? recorder.model : recorder.model.afterPowerCut()
+        isSettled = isClosed
         if case .cut(let cut) = life.ending {
             let moment = moments[min(cut.operation, moments.count - 1)]
             disk = cut.survivor(of: moment.disk)
-            model = moment.model
+            model = moment.model(after: cut)
             isSettled = !cut.isKill
         }
         guard isSettled else { return true }

@@ -30,7 +30,7 @@ public final class FileChannel: @unchecked Sendable {
     /// What became of every sequence, as it stood at opening.
     public let lossReport: LossReport
 
-    let log: Log
+    package let log: Log
     let ledger: PointerLedger
     let runtime: any Runtime
     let limits: ChannelLimits

@@ -148,7 +148,9 @@ final class Retirement: @unchecked Sendable {
             defer { isAskedAgain = false }
             return (isAskedAgain && !isStopped, !left.isEmpty && !isStopped)
         }
-        if retries || error != nil {
+        // A log that is read-only stays so until it is opened again.
+        let isOver = error?.code == .readOnly || error?.code == .closed
+        if !isOver, retries || error != nil {
             runtime.schedule(after: Self.retryNanoseconds) { [weak self] in self?.check() }
         } else if again {
             return check()

@@ -1,7 +1,7 @@
-internal import LogFormat
+package import LogFormat
 
 /// The names that a log gives to its files, and back.
-enum FileNames {
+package enum FileNames {
     static let checkpoint = "checkpoint"
     static let pid = "pid"
     static let settings = "settings"
@@ -19,7 +19,7 @@ enum FileNames {
         case foreign
     }
 
-    static func segment(_ number: SegmentNumber) -> String { hex16(number.rawValue) + ".seg" }
+    package static func segment(_ number: SegmentNumber) -> String { hex16(number.rawValue) + ".seg" }
     static func reserve(_ index: Int) -> String { "reserve-\(index)" }
     static func temporary(_ tag: UInt64) -> String { "spare-" + hex16(tag) + temporarySuffix }
     static func setAside(_ lsn: LSN) -> String {

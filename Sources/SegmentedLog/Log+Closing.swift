@@ -6,7 +6,8 @@ extension Log {
     /// given up. Later calls throw `closed`. Closing twice does nothing.
     ///
     /// Blocks until the appends and the background work under way are done. The log is closed when this returns or
-    /// throws; an error says only that the next opening will have more to do.
+    /// throws; an error says only that the next opening will have more to do. But for `readOnly`: under a weaker durability a
+    /// write or sync has failed, and what was acknowledged since the last sync may be lost in a power cut.
     public func close() throws(LogError) {
         guard
             lock.withLock({ () -> Bool in
@@ -29,6 +30,10 @@ extension Log {
             waitUntilQuiet()
         }
         let files = lock.withLock { () -> [any StorageFile] in
+            // Under a weaker durability: whoever closes is told what nobody else is left to be told.
+            if case .readOnly(let error) = state.phase, state.synced.lsn < state.durable.lsn {
+                failure = failure ?? error
+            }
             state.phase = .closed
             return [state.active?.file, state.prepared?.file].compactMap { $0 }
         }

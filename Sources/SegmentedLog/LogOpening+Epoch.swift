@@ -146,10 +146,12 @@ extension LogOpening {
     ) throws(LogError) -> (SegmentKind, UInt64, Int?)? {
         if !useReserve { return (.regular, size, nil) }
         if let index = usableReserves(reserves).min() { return (.reserve, UInt64(budget.reserveBytes), index) }
+        // A name that is no usable reserve must not count as one: the renaming that made it a segment may have left both names.
+        if !reserves.isEmpty { try removeUnusable(reserves) }
         // One that the last life used and could not make again: its share of the room is there all the same. (Files that nobody
         // needs, and that are still there, count as segments.)
         let live = table.entries.count { $0.kind == .reserve }
-        if reserves.count + live < 2 { return (.reserve, UInt64(budget.reserveBytes), nil) }
+        if live < 2 { return (.reserve, UInt64(budget.reserveBytes), nil) }
         // Everything was replayed, so the client's state covers the whole log; new losses must stay to be found again.
         let client = clientState?() ?? ClientCheckpoint(through: outcome.tail, bytes: [])
         guard client.through == outcome.tail, outcome.newLosses.isEmpty,
@@ -161,6 +163,18 @@ extension LogOpening {
             segments: table.entries, client: client.bytes)
         try reclaim(first, outcome)
         return (.reserve, UInt64(budget.reserveBytes), nil)
+    }
+
+    /// Durably, before their room is used again.
+    private func removeUnusable(_ reserves: Set<Int>) throws(LogError) {
+        do throws(FileError) {
+            for index in reserves.sorted() where try directory.status(of: FileNames.reserve(index)) != nil {
+                try directory.unlink(FileNames.reserve(index))
+            }
+            try directory.synchronize()
+        } catch {
+            throw .file(error, "a reserve of \(directory.path), which is not whole, cannot be removed")
+        }
     }
 
     /// Removes a segment without events, after a checkpoint that covers the whole log and does not list it.

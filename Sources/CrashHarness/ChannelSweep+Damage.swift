@@ -1,0 +1,161 @@
+internal import DurableChannel
+internal import LogFormat
+internal import SegmentedLog
+internal import SimulatedFileIO
+
+extension ChannelSweep {
+    /// Cuts a life off, damages what is left, and looks at that.
+    func check(_ moment: ChannelRecorder.Moment, _ cut: CrashScript.Cut, _ damage: CrashScript.Damage) {
+        let survivor = cut.survivor(of: moment.disk)
+        let damaged = survivor.clone()
+        let model = moment.model(after: cut)
+        guard let struck = damage.strike(damaged) else { return }
+        let story = "\(cut.words(moment)), then \(struck.words)"
+        guard failures.isEmpty, isNew(damaged, model, 41), let first = reopen(survivor, model, story) else { return }
+        coverage.note(moment.traits.traits(moment.disk, isRetiring: moment.isRetiring).union([.damage]))
+        let check = DamageCheck(before: first, atCrash: model, kind: damage.kind, struck: struck)
+        do {
+            if let objection = try look(at: damaged, check) { fail("\(story): \(objection)") }
+        } catch {
+            let code = (error as? ChannelError)?.code
+            let mayStayShut = damage.kind != .flip && [.damaged, .notAChannel].contains(code)
+            // What is no file is an error that says what to move away (row 33).
+            if !mayStayShut, damage.kind != .replace || code != .fileOperation { fail("\(story): \(error)") }
+        }
+        noteFailure(cut, damage)
+    }
+
+    /// Opens a damaged channel, and goes on with it.
+    private func look(at disk: SimulatedDisk, _ check: DamageCheck) throws -> String? {
+        let world = SimulatedProcess(disk, seed: Self.lookingSeed)
+        world.isLastOnItsDisk = true
+        let hadCheckpoint = disk.names(in: ChannelRecorder.path)?.contains("checkpoint") == true
+        let channel = try open(world)
+        coverage.note(channel.recoveryReport)
+        if channel.recoveryReport.created, hadCheckpoint { return "a new channel was made over the damaged one" }
+        var found: [ChannelModel.Found] = []
+        try lookAtAll(channel, check.before.model, &found)
+        if let objection = try check.objection(to: found, channel) {
+            return "\(objection); found \(found); \(channel.recoveryReport)"
+        }
+        let next: UInt64
+        do throws(ChannelError) {
+            var put = try channel.beginPut()
+            guard try put.append(body: "after the damage") == .accepted else { return nil }
+            next = try put.commit().sequences.lowerBound
+        } catch {
+            return error.code == .full ? nil : "a put afterwards: \(error)"
+        }
+        let least = check.leastNext(found)
+        if next < least { return "a new event is \(next), and numbers before \(least) were given" }
+        var taken: [UInt64] = []
+        while case let more = try channel.take(Self.everything).numbers, !more.isEmpty { taken += more }
+        // With `dropOldest` the new one may have cost the oldest.
+        let expected = found.map(\.sequence) + [next]
+        let isRight =
+            configuration.whenFull == .dropOldest ? expected.suffix(taken.count) == taken[...] : taken == expected
+        guard isRight else { return "\(found) were there, and \(taken) were taken" }
+        try channel.close()
+        return channel.metrics.isBalanced ? nil : "not balanced: \(channel.metrics)"
+    }
+
+    /// A take ends at a hole, and the next one goes on behind it: until there is nothing, and then all are rolled back.
+    private func lookAtAll(
+        _ channel: FileChannel, _ model: ChannelModel, _ found: inout [ChannelModel.Found]
+    ) throws {
+        let take = try channel.beginTake(maxEvents: Self.everything, maxBytes: .max)
+        guard !take.isEmpty else { return }
+        found += try model.identify(take.events)
+        try lookAtAll(channel, model, &found)
+        take.rollback()
+    }
+}
+
+/// What a channel promises when files were damaged while nobody had them open: everything outside of the damage is served, what
+/// is not served is counted as lost or unreadable, and nothing is invented.
+private struct DamageCheck {
+    /// The same crash without the damage.
+    var before: ChannelSweep.Reopened
+    /// As clients knew it at the crash.
+    var atCrash: ChannelModel
+    var kind: CrashScript.Damage.Kind
+    var struck: CrashScript.Damage.Struck
+
+    /// The next sequence behind all that any statement in the log proved.
+    private var provenEnd: UInt64 { before.channel.recoveryReport.provenThrough.nextSequence.rawValue }
+
+    /// At the end of the log nobody can tell what was damaged from what was never finished: of one flipped bit, what no
+    /// statement covers; of more, everything behind what is left. What the disk does not give is never taken for that end,
+    /// and a segment without an identity is known by its salt.
+    private func isExcused(_ sequence: UInt64, lastThere: UInt64) -> Bool {
+        switch kind {
+        case .flip: sequence >= provenEnd
+        case .unreadable, .garbleIdentity: false
+        default: sequence > lastThere
+        }
+    }
+
+    /// The least number that a new event may get. Those of what is gone for good, and known to have been there, are not
+    /// given again.
+    func leastNext(_ found: [ChannelModel.Found]) -> UInt64 {
+        let behindFound = (found.last?.sequence ?? 0) + 1
+        return switch kind {
+        case .flip, .unreadable, .garbleIdentity: max(behindFound, provenEnd)
+        case .remove, .removeSegments: max(behindFound, atCrash.acknowledgedEnd)
+        default: behindFound
+        }
+    }
+
+    func objection(to found: [ChannelModel.Found], _ channel: FileChannel) throws(LogError) -> String? {
+        for (one, next) in zip(found, found.dropFirst()) where next.sequence <= one.sequence {
+            return "\(next) comes after \(one)"
+        }
+        // The log ends before the place where it ended: the records behind that, the last lease and the last takes among them,
+        // cannot be told from what was never finished.
+        let isShorter = channel.recoveryReport.tail.lsn < before.channel.recoveryReport.tail.lsn
+        let known = Dictionary(before.found.map { ($0.sequence, $0.tag) }, uniquingKeysWith: { first, _ in first })
+        for event in found {
+            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag {
+                return "\(event) was event \(tag)"
+            }
+            let index = event.tag / ChannelModel.tagStride
+            // What was under way at the crash may be there after all: damage in front of a torn group makes a hole of both, and
+            // what is whole behind a hole is served.
+            let put = before.model.puts[index]
+            if put.answer == .refused, atCrash.puts[index].answer == .refused {
+                return "\(event) was cut off or refused before"
+            }
+            if isShorter { continue }
+            if before.model.handedOut.contains(event.sequence), !event.isMarked {
+                return "\(event) comes again without mark"
+            }
+            if known[event.sequence] == nil, put.answer != .refused, !event.isMarked {
+                return "\(event) was gone, and comes without mark"
+            }
+        }
+        return try objection(toMissing: found, channel.metrics)
+    }
+
+    private func objection(
+        toMissing found: [ChannelModel.Found], _ metrics: ChannelMetrics
+    ) throws(LogError) -> String? {
+        let there = Set(found.map(\.sequence))
+        let lastThere = there.max() ?? 0
+        // The commit of a take that was under way may count after all, as a put may.
+        let underWay = Set(atCrash.takes.filter { $0.isCommitting && $0.answer != .refused }.flatMap(\.events))
+        let missing = before.found.map(\.sequence).filter {
+            !there.contains($0) && !isExcused($0, lastThere: lastThere) && !underWay.contains($0)
+        }
+        guard metrics.isBalanced else { return "not balanced: \(metrics)" }
+        guard !missing.isEmpty else { return nil }
+        let accounted = metrics.lostEvents - before.channel.metrics.lostEvents + metrics.unreadableEvents
+        if UInt64(missing.count) > accounted {
+            return "\(missing) are missing, and \(accounted) counted as lost; \(metrics)"
+        }
+        let touched = try struck.events(in: before.channel.log)
+        // What stands behind bytes that cannot be read, and was vouched for by nothing, is held with them: where the log ends
+        // is decided when they can be read again.
+        let others = missing.filter { !touched.contains($0) && (kind != .unreadable || $0 < provenEnd) }
+        return others.isEmpty ? nil : "\(others) are missing, whose frames were not touched; \(metrics)"
+    }
+}
