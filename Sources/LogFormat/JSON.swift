@@ -1,5 +1,5 @@
 /// As much of JSON (RFC 8259) as reports need, in the order in which it was put together. For this package's own targets.
-package indirect enum JSON: Sendable {
+package enum JSON: Sendable {
     case text(String)
     case flag(Bool)
     /// Exact, however large: readers that keep numbers as doubles lose the last digits beyond 2^53.
@@ -11,14 +11,33 @@ package indirect enum JSON: Sendable {
 
     /// On one line.
     package var rendered: String {
+        var text = ""
+        write(to: &text)
+        return text
+    }
+
+    private func write(to text: inout String) {
         switch self {
-        case .text(let text): Self.quoted(text)
-        case .flag(let flag): flag ? "true" : "false"
-        case .whole(let number): String(number)
-        case .number(let number): Self.decimal(number)
-        case .list(let items): "[" + items.map(\.rendered).joined(separator: ", ") + "]"
+        case .text(let value): Self.write(value, to: &text)
+        case .flag(let flag): text += flag ? "true" : "false"
+        case .whole(let number): text += String(number)
+        case .number(let number): text += Self.decimal(number)
+        case .list(let items):
+            text += "["
+            for (index, item) in items.enumerated() {
+                if index > 0 { text += ", " }
+                item.write(to: &text)
+            }
+            text += "]"
         case .object(let members):
-            "{" + members.map { "\(Self.quoted($0)): \($1.rendered)" }.joined(separator: ", ") + "}"
+            text += "{"
+            for (index, (name, value)) in members.enumerated() {
+                if index > 0 { text += ", " }
+                Self.write(name, to: &text)
+                text += ": "
+                value.write(to: &text)
+            }
+            text += "}"
         }
     }
 
@@ -32,17 +51,27 @@ package indirect enum JSON: Sendable {
             + String(repeating: "0", count: 4 - digits.count) + digits
     }
 
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
+    private static func write(_ value: String, to text: inout String) {
+        text += "\""
+        if value.utf8.contains(where: mustBeEscaped) {
+            for scalar in value.unicodeScalars { write(scalar, to: &text) }
+        } else {
+            text += value
         }
-        return quoted + "\""
+        text += "\""
+    }
+
+    private static func write(_ scalar: Unicode.Scalar, to text: inout String) {
+        switch scalar {
+        case "\"", "\\": text += "\\\(scalar)"
+        case "\0"..<" ":
+            let digits = String(scalar.value, radix: 16)
+            text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: text.unicodeScalars.append(scalar)
+        }
+    }
+
+    private static func mustBeEscaped(_ byte: UInt8) -> Bool {
+        byte < UInt8(ascii: " ") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 }

@@ -93,14 +93,13 @@ public struct FaultScript: Sendable {
         faults = []
     }
 
-    var isEmpty: Bool { faults.isEmpty }
-
     /// The fault for this operation, counted as used; nil when it is to succeed.
-    mutating func strike(_ operation: SimulatedOperation, _ name: String, _ range: Range<UInt64>?) -> Fault? {
-        for index in faults.indices {
+    mutating func strike(_ operation: SimulatedOperation, _ path: String, _ range: Range<UInt64>?) -> Fault? {
+        for index in faults.indices where faults[index].operation == operation {
             let fault = faults[index]
-            guard fault.operation == operation, fault.count > 0, fault.target.matches(name) else { continue }
+            guard fault.count > 0 else { continue }
             if let wanted = fault.range, !wanted.overlaps(range ?? 0..<UInt64.max) { continue }
+            guard fault.target.matches(Self.name(path)) else { continue }
             if fault.skipping > 0 {
                 faults[index].skipping -= 1
                 continue
@@ -110,5 +109,9 @@ public struct FaultScript: Sendable {
             return fault
         }
         return nil
+    }
+
+    private static func name(_ path: String) -> String {
+        path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
     }
 }

@@ -205,9 +205,7 @@ public final class SimulatedDisk: @unchecked Sendable {
             if let range { traceHash = Mixing.mix(traceHash, Mixing.mix(range.lowerBound, range.upperBound)) }
             traceHash = Mixing.mix(traceHash, written)
         }
-        guard !faults.isEmpty else { return nil }
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        return faults.strike(operation, name, range)
+        return faults.strike(operation, path, range)
     }
 
     func addPending(
