@@ -20,7 +20,7 @@ public enum ChannelHarness {
     ) -> CrashScript.Cut? {
         let sweep = run.sweep
         guard let most = depth.moments, let choices = depth.choices else {
-            sweep.sweep(moments) { _ in sweep.count < depth.mostStates }
+            sweep.sweep(moments, of: life)
             return sweep.failedCut
         }
         guard !moments.isEmpty else { return nil }

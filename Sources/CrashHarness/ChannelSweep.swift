@@ -37,16 +37,19 @@ package final class ChannelSweep {
 
     package func sweep(_ recorder: ChannelRecorder) {
         failures += recorder.objections
-        sweep(recorder.moments) { _ in true }
+        sweep(recorder.moments, of: 0)
     }
 
-    /// Crashes each moment in every legal way. `goesOn` is asked before each moment.
-    func sweep(_ all: [ChannelRecorder.Moment], while goesOn: (Int) -> Bool) {
-        moments += all.count
-        for (index, moment) in all.enumerated() where failures.isEmpty {
-            guard goesOn(index) else { return }
-            let choices = moment.disk.legalCrashChoices(limit: depth.choiceLimit)
-            for number in stride(from: index % depth.choiceStride, to: choices.count, by: depth.choiceStride) {
+    /// Crashes each moment of a life in every legal way, or in every so many of them.
+    func sweep(_ all: [ChannelRecorder.Moment], of life: Int) {
+        let isSkipped = depth.skipsCreation && life == 0
+        let ways = all.map {
+            isSkipped && $0.traits.isOpening ? [] : $0.disk.legalCrashChoices(limit: depth.choiceLimit)
+        }
+        moments += ways.count { !$0.isEmpty }
+        let stride = max(depth.choiceStride, ways.reduce(0) { $0 + $1.count } / depth.mostStates)
+        for (index, (moment, choices)) in zip(all, ways).enumerated() where failures.isEmpty && !choices.isEmpty {
+            for number in Swift.stride(from: index % stride, to: choices.count, by: stride) {
                 check(moment, CrashScript.Cut(operation: index, keeping: .legal(number)), choices[number])
             }
             check(moment, CrashScript.Cut(operation: index, isKill: true, keeping: .everything))

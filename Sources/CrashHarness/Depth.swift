@@ -23,7 +23,10 @@ extension ChannelHarness {
         public var bareEvery = 8
         /// At every so many of the moments that are cut off at random, what is left is also damaged. 0: never.
         public var damageEvery = 0
+        /// Of each life that is cut off in all ways, about: of more than so many ways every so many are tried, at all moments.
         public var mostStates = Int.max
+        /// The first opening of the first life is not cut off: for scripts of which many make the same channel.
+        public var skipsCreation = false
 
         public init() {}
 

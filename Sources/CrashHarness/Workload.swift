@@ -6,16 +6,25 @@ public struct Workload: Sendable {
     public var name: String
     /// What it is for.
     public var summary: String
+    /// So many seeds, from 1 on, make it complete: others do the same in another order.
+    public var seeds: UInt64
     /// The seed decides in which order threads go on.
     public var script: @Sendable (_ seed: UInt64) -> CrashScript
+
+    init(
+        name: String, summary: String, seeds: UInt64, script: @escaping @Sendable (_ seed: UInt64) -> CrashScript
+    ) {
+        self.name = name
+        self.summary = summary
+        self.seeds = seeds
+        self.script = script
+    }
 
     private init(
         _ name: String, _ summary: String, _ change: @escaping @Sendable (inout CrashScript) -> Void = { _ in },
         lives: @escaping @Sendable () -> [CrashScript.Life]
     ) {
-        self.name = name
-        self.summary = summary
-        script = { seed in
+        self.init(name: name, summary: summary, seeds: 1) { seed in
             var script = CrashScript(name: name, seed: seed, lives: lives())
             change(&script)
             return script
@@ -25,6 +34,7 @@ public struct Workload: Sendable {
     public static func named(_ name: String) -> Workload? { all.first { $0.name == name } }
 
     public static let all: [Workload] = [
+        short,
         Workload("creation", "a new channel, a few puts, one take, a close") {
             [
                 life([
@@ -132,6 +142,20 @@ public struct Workload: Sendable {
                 ])
             ]
         },
+        Workload(
+            "deferred", "acknowledged before it is durable, and synced at times",
+            { script in
+                script.channel.durability = .none
+                script.disk.tearsInsideSectors = true
+            },
+            lives: {
+                [
+                    life([
+                        [put(2), put(1, bytes: 900), .synchronize, put(3), .bookmark],
+                        [.take(count: 2, waitMilliseconds: 1000), commit, .take(count: 1, waitMilliseconds: 1000)],
+                    ])
+                ]
+            }),
         Workload("failed-write", "a write fails among those of several clients") {
             [CrashScript.Failure.Leaves.absent, .whole, .torn].map { leaves in
                 var life = CrashScript.Life([CrashScript.Phase(sideBySide(rounds: 2, bytes: 300))])

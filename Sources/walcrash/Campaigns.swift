@@ -24,11 +24,15 @@ func sweepWorkloads(_ arguments: Arguments, _ verb: VerbTable) throws {
     let workloads = try arguments.text("--workload").map { [try workload($0, verb)] } ?? Workload.all
     var depth = ChannelHarness.Depth()
     depth.insideEvery = arguments.number("--inside").map { Int($0) } ?? depth.insideEvery
-    depth.mostStates = arguments.number("--states").map { Int($0) } ?? .max
-    let seeds = arguments.number("--seeds") ?? 1
+    let states = arguments.number("--states")
+    let times = arguments.number("--seeds") ?? 1
     let line = ProgressLine(states: .max, nanoseconds: .max)
     var total = Result(name: "all workloads")
     for workload in workloads where total.report.broken == nil {
+        let seeds = workload.seeds * times
+        if let states { depth.mostStates = max(1, Int(states / seeds)) }
+        // One of them makes its channel as the others do.
+        depth.skipsCreation = workload.seeds > 1
         var campaign = Campaign(depth) { workload.script($0) }
         campaign.firstSeed = arguments.number("--seed") ?? 1
         campaign.mostScripts = seeds

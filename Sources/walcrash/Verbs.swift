@@ -37,9 +37,12 @@ private let sweepVerb = VerbTable(
     options: [
         Option("--workload", .text, "W", help: "only this one (default: all that walcrash list shows)"),
         Option("--seed", .number(0...UInt64.max), "S", help: "the first one (default: 1)"),
-        Option("--seeds", .number(1...1_000_000), "K", help: "so many for each workload (default: 1)"),
         Option(
-            "--states", .number(1...1_000_000_000_000), "N", help: "at most, for each workload and seed (default: all)"),
+            "--seeds", .number(1...1_000_000), "K",
+            help: "so many times as many as make a workload complete (default: 1)"),
+        Option(
+            "--states", .number(1...1_000_000_000_000), "N",
+            help: "about, for each life of each workload: of more ways every so many are tried (default: all)"),
         Option(
             "--inside", .number(1...1_000_000), "E",
             help: "every so many states are also crashed inside recovery (default: 8)"),
