@@ -197,10 +197,10 @@ public final class FileChannel: @unchecked Sendable {
         var most = 256
         var bytes: [UInt8]
         repeat {
-            let text = JSON.object([
+            let json = JSON.object([
                 ("version", .whole(1)), ("recovery", report.json(listing: most)), ("loss", loss.json(listing: most)),
             ])
-            bytes = Array((text.rendered + "\n").utf8)
+            bytes = json.bytes + "\n".utf8
             most /= 2
         } while bytes.count > log.reportLimitBytes && most > 0
         try log.keepReport(bytes, isDurable: !report.losses.isEmpty || !report.unreadable.isEmpty)

@@ -10,34 +10,37 @@ package enum JSON: Sendable {
     case object([(String, JSON)])
 
     /// On one line.
-    package var rendered: String {
-        var text = ""
-        write(to: &text)
-        return text
+    package var rendered: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The same in UTF-8.
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return bytes
     }
 
-    private func write(to text: inout String) {
+    private func write(to bytes: inout [UInt8]) {
         switch self {
-        case .text(let value): Self.write(value, to: &text)
-        case .flag(let flag): text += flag ? "true" : "false"
-        case .whole(let number): text += String(number)
-        case .number(let number): text += Self.decimal(number)
+        case .text(let text): Self.quote(text, to: &bytes)
+        case .flag(let flag): bytes += (flag ? "true" : "false").utf8
+        case .whole(let number): bytes += String(number).utf8
+        case .number(let number): bytes += Self.decimal(number).utf8
         case .list(let items):
-            text += "["
+            bytes.append(UInt8(ascii: "["))
             for (index, item) in items.enumerated() {
-                if index > 0 { text += ", " }
-                item.write(to: &text)
+                if index > 0 { bytes += ", ".utf8 }
+                item.write(to: &bytes)
             }
-            text += "]"
+            bytes.append(UInt8(ascii: "]"))
         case .object(let members):
-            text += "{"
+            bytes.append(UInt8(ascii: "{"))
             for (index, (name, value)) in members.enumerated() {
-                if index > 0 { text += ", " }
-                Self.write(name, to: &text)
-                text += ": "
-                value.write(to: &text)
+                if index > 0 { bytes += ", ".utf8 }
+                Self.quote(name, to: &bytes)
+                bytes += ": ".utf8
+                value.write(to: &bytes)
             }
-            text += "}"
+            bytes.append(UInt8(ascii: "}"))
         }
     }
 
@@ -51,27 +54,17 @@ package enum JSON: Sendable {
             + String(repeating: "0", count: 4 - digits.count) + digits
     }
 
-    private static func write(_ value: String, to text: inout String) {
-        text += "\""
-        if value.utf8.contains(where: mustBeEscaped) {
-            for scalar in value.unicodeScalars { write(scalar, to: &text) }
-        } else {
-            text += value
+    private static func quote(_ text: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case 0..<UInt8(ascii: " "):
+                let digits = String(byte, radix: 16)
+                bytes += ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8
+            default: bytes.append(byte)
+            }
         }
-        text += "\""
-    }
-
-    private static func write(_ scalar: Unicode.Scalar, to text: inout String) {
-        switch scalar {
-        case "\"", "\\": text += "\\\(scalar)"
-        case "\0"..<" ":
-            let digits = String(scalar.value, radix: 16)
-            text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: text.unicodeScalars.append(scalar)
-        }
-    }
-
-    private static func mustBeEscaped(_ byte: UInt8) -> Bool {
-        byte < UInt8(ascii: " ") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+        bytes.append(UInt8(ascii: "\""))
     }
 }

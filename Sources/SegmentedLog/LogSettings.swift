@@ -31,14 +31,9 @@ public struct LogSettings: Equatable, Sendable {
     }
 
     init?(text: String) {
-        var values: [Substring: Substring] = [:]
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            if words.count == 2 { values[words[0]] = words[1] }
-        }
-        guard let capacity = values["capacityBytes"].flatMap({ UInt64($0) }),
-            let segment = values["segmentBytes"].flatMap({ UInt32($0) })
-        else { return nil }
+        // Of three lines of two words; whether they are the right ones tells the text that is written for their values.
+        let words = text.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.map { Substring($0) }
+        guard words.count == 6, let capacity = UInt64(words[1]), let segment = UInt32(words[3]) else { return nil }
         (capacityBytes, segmentBytes) = (capacity, segment)
         guard text == self.text else { return nil }
     }

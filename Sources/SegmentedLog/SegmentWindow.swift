@@ -22,6 +22,9 @@ final class SegmentWindow {
     /// How much is read at once: the read-ahead of a sequential scan.
     static let windowBytes = 256 << 10
     private let windowBytes: Int
+    /// Reading ahead up to here has failed: until then it is read page by page, so that a bad sector is met by its own page
+    /// only, and not by every attempt to read what stands before it.
+    private var carefulUntil: UInt64 = 0
     /// Bytes of frames that turned out to be bad. A crash leaves a few of them; forged headers that all reach far would make
     /// a scan take for ever, so beyond a limit they are bad unread.
     private var wasted: UInt64 = 0
@@ -166,12 +169,13 @@ final class SegmentWindow {
         let kept = keep(from: base, makingRoomFor: needed)
         count = 0
         let from = base + UInt64(kept)
-        let ahead = max(windowBytes, needed - kept)
+        let ahead = max(from < carefulUntil ? Int(Self.pageBytes) : windowBytes, needed - kept)
         let limit = Int(min(UInt64(min(ahead, buffer.byteCount - kept)), end - from))
         do throws(FileError) {
             count = try kept + readTwice(limit, from: from, to: kept)
         } catch {
             // One bad sector must not hide its neighbours: ask for no more than what is needed.
+            carefulUntil = max(carefulUntil, from + UInt64(limit))
             base = offset / Self.sectorBytes * Self.sectorBytes
             needed = Int(offset - base) + wanted
             count = try readTwice(needed, from: base, to: 0)

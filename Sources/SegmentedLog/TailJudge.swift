@@ -252,7 +252,7 @@ struct TailJudge {
     private func nextSegmentWithFrames(after index: Int) -> (index: Int, header: FrameHeader)? {
         for later in scan.indices where later > index {
             let start = UInt64(SpaceBudget.identityBytes)
-            guard let window = scan[later].window() else { continue }
+            guard start < scan[later].headersEnd ?? .max, let window = scan[later].window() else { continue }
             let lsn = LSN(segment: scan[later].number, offset: start)
             if case .frame(let header) = window.probe(at: start, verifyingPayload: true),
                 !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected
@@ -484,9 +484,10 @@ struct TailJudge {
     /// Whole frames behind the cut are named, up to a bound; they are set aside with everything else that is there.
     private mutating func noteCutFrames(behind lsn: LSN) {
         for later in index..<scan.count where report.unknown.count < 256 {
-            guard let window = scan[later].window() else { continue }
             var from = later == index ? lsn.offset : UInt64(SpaceBudget.identityBytes)
-            let end = scan[later].headersEnd ?? window.end
+            let end = scan[later].headersEnd ?? scan[later].readableEnd
+            // A window is a buffer and a read, and segments that were prepared ahead hold nothing.
+            guard from < end, let window = scan[later].window() else { continue }
             while report.unknown.count < 256, from < end, let (position, header) = window.nextHeader(from: from) {
                 let place = LSN(segment: scan[later].number, offset: position)
                 guard !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: place),

@@ -94,12 +94,14 @@ public struct FaultScript: Sendable {
     }
 
     /// The fault for this operation, counted as used; nil when it is to succeed.
-    mutating func strike(_ operation: SimulatedOperation, _ path: String, _ range: Range<UInt64>?) -> Fault? {
+    mutating func strike(
+        _ operation: SimulatedOperation, _ path: @autoclosure () -> String, _ range: Range<UInt64>?
+    ) -> Fault? {
         for index in faults.indices where faults[index].operation == operation {
             let fault = faults[index]
             guard fault.count > 0 else { continue }
             if let wanted = fault.range, !wanted.overlaps(range ?? 0..<UInt64.max) { continue }
-            guard fault.target.matches(Self.name(path)) else { continue }
+            guard fault.target.matches(Self.name(path())) else { continue }
             if fault.skipping > 0 {
                 faults[index].skipping -= 1
                 continue
@@ -112,6 +114,10 @@ public struct FaultScript: Sendable {
     }
 
     private static func name(_ path: String) -> String {
-        path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
+        let slash = UInt8(ascii: "/")
+        guard path.utf8.last != slash, let last = path.utf8.lastIndex(of: slash) else {
+            return DiskImage.components(of: path).last ?? path
+        }
+        return String(path[path.utf8.index(after: last)...])
     }
 }

@@ -81,12 +81,20 @@ public struct PendingOperation: Sendable, Identifiable, CustomStringConvertible 
         if case .size = effect { true } else { false }
     }
 
-    /// The directory that changes, and the names in it that the change is about; nil for a change of a file.
-    var names: (directory: UInt64, names: [String])? {
+    /// The directory that changes; nil for a change of a file.
+    var directory: UInt64? {
         switch effect {
         case .write, .size: nil
-        case .add(let directory, let name, _), .remove(let directory, let name): (directory, [name])
-        case .rename(let directory, let oldName, let newName, _): (directory, [oldName, newName])
+        case .add(let directory, _, _), .remove(let directory, _), .rename(let directory, _, _, _): directory
+        }
+    }
+
+    /// The names in a directory that the change is about.
+    var names: [String] {
+        switch effect {
+        case .write, .size: []
+        case .add(_, let name, _), .remove(_, let name): [name]
+        case .rename(_, let oldName, let newName, _): [oldName, newName]
         }
     }
 

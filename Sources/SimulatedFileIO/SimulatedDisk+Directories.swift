@@ -11,8 +11,8 @@ extension SimulatedDisk {
     /// The directory that a path leads to, or the kernel's number. Links are not followed, also not on the way.
     func directory(at path: String) -> Result<UInt64, Errno> {
         var inode = DiskImage.root
-        for component in path.split(separator: "/") where component != "." {
-            guard let entry = entry(String(component), in: inode) else { return .failure(Errno(ENOENT)) }
+        for component in DiskImage.components(of: path) where component != "." {
+            guard let entry = entry(component, in: inode) else { return .failure(Errno(ENOENT)) }
             guard entry.kind == .directory else { return .failure(Errno(ENOTDIR)) }
             inode = entry.inode
         }
@@ -52,18 +52,18 @@ extension SimulatedDisk {
 
     /// Makes every pending change of the directory's entries durable, in order.
     func synchronizeDirectory(_ directory: UInt64) {
-        for operation in pendingOperations where operation.names?.directory == directory {
+        for operation in pendingOperations where operation.directory == directory {
             durable.apply(operation.effect)
         }
-        pendingOperations.removeAll { $0.names?.directory == directory }
+        pendingOperations.removeAll { $0.directory == directory }
         forgetDurable()
     }
 
     /// What a failed sync of a directory does: its changes stay visible and will never be written.
     func loseDirectoryChanges(of directory: UInt64, keepingFirst kept: Int = 0) {
-        let pending = pendingOperations.filter { $0.names?.directory == directory }
+        let pending = pendingOperations.filter { $0.directory == directory }
         for operation in pending.prefix(kept) { durable.apply(operation.effect) }
-        pendingOperations.removeAll { $0.names?.directory == directory }
+        pendingOperations.removeAll { $0.directory == directory }
     }
 
     // MARK: Handles
@@ -94,6 +94,11 @@ extension SimulatedDisk {
     /// Drops what no crash can bring back: files that are gone from the live image, that no durable name leads to, and
     /// that no pending change would give a name.
     private func forgetDurable() {
+        func isGone(_ inode: UInt64) -> Bool { live.files[inode] == nil && live.directories[inode] == nil }
+        guard
+            durable.files.keys.contains(where: isGone) || durable.directories.keys.contains(where: isGone)
+                || pendingOperations.contains(where: { $0.inode.map(isGone) ?? false })
+        else { return }
         let named = Set(pendingOperations.compactMap(\.namedInode))
         durable.removeUnreachable(except: named.union(live.files.keys).union(live.directories.keys))
         pendingOperations.removeAll { operation in

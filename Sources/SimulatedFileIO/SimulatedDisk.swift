@@ -171,7 +171,8 @@ public final class SimulatedDisk: @unchecked Sendable {
         var namesKept: [UInt64: Set<String>] = [:]
         for index in parts.indices.reversed() {
             let operation = pendingOperations[index]
-            if let (directory, names) = operation.names {
+            if let directory = operation.directory {
+                let names = operation.names
                 let isNeeded = namesKept[directory].map { !$0.isDisjoint(with: names) } ?? false
                 if isNeeded && parts[index] == .nothing { parts[index] = .whole }
                 if parts[index] != .nothing { namesKept[directory, default: []].formUnion(names) }
@@ -188,11 +189,12 @@ public final class SimulatedDisk: @unchecked Sendable {
     /// Begins one operation: shows it, counts it, and lets a fault strike. Throws EIO on a halted disk. A fault that
     /// fails the operation is for the caller to carry out and throw.
     func begin(
-        _ operation: SimulatedOperation, _ path: String, range: Range<UInt64>? = nil, written: UInt64 = 0,
-        errorAs reported: FileError.Operation
+        _ operation: SimulatedOperation, _ path: @autoclosure () -> String, range: Range<UInt64>? = nil,
+        written: UInt64 = 0, errorAs reported: FileError.Operation
     ) throws(FileError) -> Fault? {
-        guard !isHalted else { throw FileError(reported, path: path, errno: EIO) }
+        guard !isHalted else { throw FileError(reported, path: path(), errno: EIO) }
         if !operation.isReadOnly || options.countsReads {
+            let path = path()
             if operationCount >= haltOrdinal { halt() }
             if !isHalted {
                 let record = OperationRecord(ordinal: operationCount, operation: operation, path: path, range: range)
@@ -205,7 +207,7 @@ public final class SimulatedDisk: @unchecked Sendable {
             if let range { traceHash = Mixing.mix(traceHash, Mixing.mix(range.lowerBound, range.upperBound)) }
             traceHash = Mixing.mix(traceHash, written)
         }
-        return faults.strike(operation, path, range)
+        return faults.strike(operation, path(), range)
     }
 
     func addPending(

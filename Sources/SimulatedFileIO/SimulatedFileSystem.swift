@@ -27,8 +27,7 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         var (parent, parentPath) = (DiskImage.root, "/")
         // Where the name of the deepest directory found so far stands: the only one that may not be durable yet.
         var inDoubt: (inode: UInt64, path: String)?
-        for component in path.split(separator: "/") where component != "." {
-            let name = String(component)
+        for name in DiskImage.components(of: path) where name != "." {
             let level = parentPath == "/" ? "/\(name)" : "\(parentPath)/\(name)"
             if let entry = disk.entry(name, in: parent) {
                 guard entry.kind == .directory else { throw FileError(.makeDirectory, path: level, errno: ENOTDIR) }
@@ -62,15 +61,17 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         disk.resolveInFlight(choice, of: ObjectIdentifier(self))
     }
 
-    func checkAlive(_ operation: FileError.Operation, _ path: String) throws(FileError) {
-        if isKilled { throw FileError(operation, path: path, errno: EIO) }
+    func checkAlive(_ operation: FileError.Operation, _ path: @autoclosure () -> String) throws(FileError) {
+        if isKilled { throw FileError(operation, path: path(), errno: EIO) }
     }
 
     /// Lets a fault take its time, and throws if it is a failure. For operations that a failure leaves undone.
-    func carryOut(_ fault: Fault?, _ operation: FileError.Operation, _ path: String) throws(FileError) {
+    func carryOut(
+        _ fault: Fault?, _ operation: FileError.Operation, _ path: @autoclosure () -> String
+    ) throws(FileError) {
         guard let fault else { return }
         runtime.advance(by: fault.delay)
-        if fault.errno != 0 { throw FileError(operation, path: path, errno: fault.errno) }
+        if fault.errno != 0 { throw FileError(operation, path: path(), errno: fault.errno) }
     }
 
     private func makeLevel(
@@ -100,7 +101,7 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         case .whole: disk.synchronizeDirectory(inode)
         case .absent: disk.loseDirectoryChanges(of: inode)
         case .torn:
-            let count = disk.pendingOperations.count { $0.names?.directory == inode }
+            let count = disk.pendingOperations.count { $0.directory == inode }
             disk.loseDirectoryChanges(of: inode, keepingFirst: count / 2)
         }
         try carryOut(fault, .synchronizeDirectory, path)
