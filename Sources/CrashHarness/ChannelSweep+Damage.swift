@@ -34,7 +34,9 @@ extension ChannelSweep {
         coverage.note(channel.recoveryReport)
         if channel.recoveryReport.created, hadCheckpoint { return "a new channel was made over the damaged one" }
         var found: [ChannelModel.Found] = []
-        try lookAtAll(channel, check.before.model, &found)
+        do { try lookAtAll(channel, check.before.model, &found) } catch let error as ChannelError {
+            throw ChannelError(error.code, "\(error.message); \(channel.recoveryReport)")
+        }
         if let objection = try check.objection(to: found, channel) {
             return "\(objection); found \(found); \(channel.recoveryReport)"
         }
@@ -156,6 +158,7 @@ private struct DamageCheck {
         // What stands behind bytes that cannot be read, and was vouched for by nothing, is held with them: where the log ends
         // is decided when they can be read again.
         let others = missing.filter { !touched.contains($0) && (kind != .unreadable || $0 < provenEnd) }
-        return others.isEmpty ? nil : "\(others) are missing, whose frames were not touched; \(metrics)"
+        return others.isEmpty
+            ? nil : "\(others) are missing, and \(struck.bytes) hold only \(touched.sorted()); \(metrics)"
     }
 }

@@ -20,7 +20,8 @@ extension CrashScript.Damage {
         /// The events of all frames that have one of those bytes in them, in the log as it was without the damage.
         func events(in log: Log) throws(LogError) -> Set<UInt64> {
             var events: Set<UInt64> = []
-            let reader = log.makeReader(headersOnly: true)
+            // Verified: headers alone lead over the open frame that cut off a torn one.
+            let reader = log.makeReader()
             while let item = try reader.next() {
                 // Between frames of two epochs there may be what was never finished.
                 guard case .frame(let frame) = item else { continue }

@@ -5,7 +5,8 @@ extension Log {
     /// A reader that starts at `lsn`, or at the oldest segment.
     /// - Parameters:
     ///   - sequence: the next sequence at that place, if it is known: then a hole at the very beginning is seen, too.
-    ///   - headersOnly: hop from header to header; payloads are neither read nor verified.
+    ///   - headersOnly: hop from header to header; payloads are neither read nor verified. Where a crash has left a torn frame
+    ///     with a whole header, it is taken for one, and may lead over the `open` frame that cut it off: for an overview only.
     public func makeReader(
         from lsn: LSN? = nil, expecting sequence: EventSequence? = nil, headersOnly: Bool = false
     ) -> LogReader {

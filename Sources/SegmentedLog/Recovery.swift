@@ -238,7 +238,8 @@ struct Recovery {
         return try? Snapshot(decoding: raw.rawSpan)
     }
 
-    /// No snapshot is left: replay everything that is there, with the pointers as they were at the beginning.
+    /// No snapshot is left: replay everything that is there, with the pointers as they were at the beginning. Nobody knows what
+    /// became of the events before the first one that is there: they count as lost, or as unreadable when that is why.
     private mutating func baseWithoutSnapshot(_ logUUID: LogUUID) throws(LogError) -> Base {
         report.remarks.append("no snapshot is left; everything that is there is replayed")
         for number in inventory.segments {
@@ -246,13 +247,13 @@ struct Recovery {
                 let window = segment.window()
             else { continue }
             let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
-            guard let first = window.nextHeader(from: start.offset) else { continue }
+            guard window.nextHeader(from: start.offset) != nil else { continue }
             let entry = SegmentEntry(
-                number: number, salt: identity.salt, baseSequence: first.header.baseSequence, endOffset: 0,
+                number: number, salt: identity.salt, baseSequence: EventSequence(1), endOffset: 0,
                 segmentBytes: UInt32(identity.segmentBytes), kind: identity.kind, holdsEvents: false)
             return Base(
                 snapshot: Snapshot(
-                    covered: DurableThrough(lsn: start, nextSequence: first.header.baseSequence),
+                    covered: DurableThrough(lsn: start, nextSequence: EventSequence(1)),
                     epoch: Epoch(0), nonce: 0, segments: [entry]),
                 durable: .nothing, name: "nothing: no snapshot is left")
         }

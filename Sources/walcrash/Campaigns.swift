@@ -100,10 +100,12 @@ private func finish(_ result: Result, _ arguments: Arguments) throws {
     if let broken = result.report.broken {
         complain("seed \(broken.script.seed): \(broken.objection)")
         complain("looking for a smaller script that breaks a promise")
+        let path = arguments.text("--script") ?? "walcrash-\(broken.script.seed).script"
+        // What is smaller may break another promise.
+        try write(broken.script.text, to: path + ".full")
         var shrinker = Shrinker(broken)
         result.report.broken = shrinker.shrink()
         result.attempts = shrinker.attempts
-        let path = arguments.text("--script") ?? "walcrash-\(broken.script.seed).script"
         try write(result.report.broken!.script.text, to: path)
         result.scriptPath = path
     }
