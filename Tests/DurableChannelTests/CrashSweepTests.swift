@@ -1,26 +1,20 @@
 import CrashHarness
 import DurableChannel
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// Rows 1-9, 35, 36, 39, 42-44: a crash of a channel at every storage operation, with several transactions under way, in every
 /// legal way, and again inside recovery.
 @Suite struct CrashSweepTests {
-    #if DEBUG
-        static let seeds: Range<UInt64> = 1..<2
-        static let insideEvery = 100
-        static let usedEvery = 8
-        static let choiceStride = 18
-        static let failingWrites = [5]
-        static let rounds: UInt64 = 2
-    #else
-        static let seeds: Range<UInt64> = 1..<2
-        static let insideEvery = 20
-        static let usedEvery = 4
-        static let choiceStride = 6
-        static let failingWrites = [3, 5, 7]
-        static let rounds: UInt64 = 4
-    #endif
+    static let seeds: Range<UInt64> = 1..<2
+    static let insideEvery = TestDepth.pick(sample: 50, part: 100, whole: 20)
+    static let usedEvery = TestDepth.pick(sample: 8, part: 8, whole: 4)
+    static let choiceStride = TestDepth.pick(sample: 18, part: 18, whole: 6)
+    /// Of the operations every so many are looked at; when not all are, each in one legal way, drawn at random.
+    static let momentStride = TestDepth.pick(sample: 16, part: 1, whole: 1)
+    static let failingWrites = TestDepth.pick(sample: [5], part: [5], whole: [3, 5, 7])
+    static let rounds = TestDepth.pick(sample: 1, part: 2, whole: 4) as UInt64
 
     /// Small segments and snapshots with room for a few producers and bookmarks.
     static func small(_ change: (inout ChannelConfiguration) -> Void = { _ in }) -> ChannelConfiguration {
@@ -43,17 +37,37 @@ import Testing
         sweep.insideEvery = Self.insideEvery
         sweep.usedEvery = Self.usedEvery
         var most = 0
+        var moments = 0
         for seed in Self.seeds where sweep.failures.isEmpty {
             let recorder = ChannelRecorder(SimulatedDisk(options), seed: seed, configuration: configuration)
             try workload(recorder)
             most = max(most, recorder.mostGroupsInFlight)
-            sweep.sweep(recorder)
+            moments += look(recorder, sweep)
         }
         #expect(sweep.failures.isEmpty, "\(sweep.failures.first ?? "")")
         #expect(sweep.leftInMemory == 0, "channels of \(sweep.openings) openings")
         print(
-            "\(name): \(sweep.moments) moments, \(sweep.count) distinct states, \(sweep.partial) partly lost, "
+            "\(name): \(moments) moments, \(sweep.count) distinct states, \(sweep.partial) partly lost, "
                 + "\(sweep.openings) openings, up to \(most) groups in flight")
+    }
+
+    /// How many moments were looked at.
+    private func look(_ recorder: ChannelRecorder, _ sweep: ChannelSweep) -> Int {
+        guard Self.momentStride > 1 else {
+            sweep.sweep(recorder)
+            return recorder.moments.count
+        }
+        #expect(recorder.objections.isEmpty, "\(recorder.objections.first ?? "")")
+        let chosen = stride(from: 0, to: recorder.moments.count, by: Self.momentStride)
+        for index in chosen {
+            let moment = recorder.moments[index]
+            var random = SeededRandom(seed: UInt64(index))
+            let choice = moment.disk.randomCrashChoice(using: &random)
+            let place = "before op \(index) \(moment.operation)"
+            sweep.check(moment.disk.crashed(keeping: choice), moment.model, "power cut \(place), \(choice)")
+            sweep.check(moment.disk.killed(keeping: .everything), moment.model, "kill \(place)")
+        }
+        return Array(chosen).count
     }
 
     @Test func everyCrashOfCreationAFewPutsAndTakesAndAClose() throws {
@@ -211,6 +225,7 @@ import Testing
         sweep.choiceStride = Self.choiceStride
         sweep.insideEvery = Self.insideEvery * 4
         sweep.usedEvery = Self.usedEvery * 2
+        var moments = 0
         for round in 0..<Self.rounds where sweep.failures.isEmpty {
             var random = SeededRandom(seed: 1000 + round)
             var disk = SimulatedDisk()
@@ -219,7 +234,7 @@ import Testing
                 let recorder = ChannelRecorder(disk, seed: random.next(), configuration: configuration, model: model)
                 try recorder.open()
                 recorder.run(Self.clients(bytes: Int.random(in: 0...900, using: &random), rounds: 2))
-                sweep.sweep(recorder)
+                moments += look(recorder, sweep)
                 // The next life begins where a crash at random left this one.
                 guard let moment = recorder.moments.randomElement(using: &random) else { continue }
                 disk = moment.disk.crashed(keeping: moment.disk.randomCrashChoice(using: &random))
@@ -228,7 +243,7 @@ import Testing
         }
         #expect(sweep.failures.isEmpty, "\(sweep.failures.first ?? "")")
         print(
-            "lives after lives: \(sweep.moments) moments, \(sweep.count) distinct states, \(sweep.partial) partly lost, "
+            "lives after lives: \(moments) moments, \(sweep.count) distinct states, \(sweep.partial) partly lost, "
                 + "\(sweep.openings) openings")
     }
 

@@ -1,6 +1,7 @@
 import CrashHarness
 import DurableChannel
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// The redelivery mark: on everything that may be a repeat, and on nothing above the lease.
@@ -43,7 +44,8 @@ import Testing
 
     /// Row 44, P4. Whatever is done, and whenever the power goes: what was handed out and not durably committed comes again
     /// with its mark, what was committed does not come again, and above the lease there are no marks.
-    @Test(arguments: 1...10) func everyRepeatCarriesTheMarkAndNothingAboveTheLeaseDoes(_ seed: Int) throws {
+    @Test(arguments: 1...TestDepth.pick(sample: 2, part: 10, whole: 10))
+    func everyRepeatCarriesTheMarkAndNothingAboveTheLeaseDoes(_ seed: Int) throws {
         for durability in [DurabilityMode.commit, .interval, .none] {
             var random = SeededRandom(seed: UInt64(seed))
             let configuration = World.roomy { $0.durability = durability }

@@ -1,13 +1,10 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// FAULTS harness 3: random puts, takes, closes, crashes, faults and resizes beside a list in memory.
 @Suite struct ModelTests {
-    #if DEBUG
-        static let seeds = 200
-    #else
-        static let seeds = 1000
-    #endif
+    static let seeds = TestDepth.pick(sample: 40, part: 200, whole: 1000)
 
     @Test func whateverHappensAChannelDoesWhatAListWouldDo() {
         let first = UInt64(setting("SLUICE_MODEL_SEED") ?? 1)

@@ -1,6 +1,7 @@
 import CrashHarness
 import LogFormat
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 @testable import DurableChannel
@@ -104,7 +105,8 @@ import Testing
         return found
     }
 
-    @Test(arguments: 1...60) func theOldestFreeEventIsAlwaysTheNextAndEachHasOneFate(_ seed: Int) {
+    @Test(arguments: 1...TestDepth.pick(sample: 12, part: 60, whole: 60))
+    func theOldestFreeEventIsAlwaysTheNextAndEachHasOneFate(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         var group = GroupPointers(name: "g")
         var model = Model()

@@ -1,13 +1,10 @@
 import CrashHarness
+import TestSupport
 import Testing
 
 /// Row 39: clients that do anything, side by side, with faults and crashes anywhere; one life after the other.
 @Suite struct SweepRandomTests {
-    #if DEBUG
-        static let seeds = 20
-    #else
-        static let seeds = 60
-    #endif
+    static let seeds = TestDepth.pick(sample: 4, part: 20, whole: 60)
 
     @Test func anythingSideBySideWithACrashAnywhereKeepsEveryPromise() {
         let first = UInt64(setting("SLUICE_SWEEP_SEED") ?? 1)

@@ -8,11 +8,7 @@ import Testing
 
 /// Row 39 with real threads, on a real file system: takes beside puts, checkpoints and resizes; run with the thread sanitizer, too.
 @Suite(.serialized) struct SweepThreadsTests {
-    #if DEBUG
-        static let transactions = 120
-    #else
-        static let transactions = 1_200
-    #endif
+    static let transactions = TestDepth.pick(sample: 120, part: 120, whole: 1_200)
     static let producers = 8
     static let takers = 4
 

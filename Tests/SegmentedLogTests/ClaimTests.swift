@@ -2,17 +2,14 @@ import FileIO
 import Glibc
 import LogFormat
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 @testable import SegmentedLog
 
 /// Room that was claimed is there when the append comes, whatever came in between; and the capacity is never exceeded.
 @Suite struct ClaimTests {
-    #if DEBUG
-        static let seeds: Range<UInt64> = 0..<12
-    #else
-        static let seeds: Range<UInt64> = 0..<150
-    #endif
+    static let seeds: Range<UInt64> = 0..<TestDepth.pick(sample: 3, part: 12, whole: 150)
 
     /// Notes whatever breaks the capacity.
     private func watch(_ world: World, _ capacity: @escaping () -> UInt64) {

@@ -2,19 +2,16 @@ import FileIO
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// Rows 1-6, 8, 9, 36, 42, 43: a crash at every storage operation, in every legal way, and again inside recovery.
 @Suite struct CrashSweepTests {
-    #if DEBUG
-        static let seeds: Range<UInt64> = 1..<2
-        static let insideEvery = 40
-        static let failingWrites = [2]
-    #else
-        static let seeds: Range<UInt64> = 1..<6
-        static let insideEvery = 5
-        static let failingWrites = [2, 4, 6]
-    #endif
+    static let seeds: Range<UInt64> = 1..<TestDepth.pick(sample: 2, part: 2, whole: 6)
+    static let insideEvery = TestDepth.pick(sample: 40, part: 40, whole: 5)
+    /// Of the operations every so many are looked at.
+    static let momentStride = TestDepth.pick(sample: 16, part: 1, whole: 1)
+    static let failingWrites = TestDepth.pick(sample: [2], part: [2], whole: [2, 4, 6])
 
     private func sweep(
         _ name: String, _ configuration: LogConfiguration = World.small(), _ options: SimulatedDisk.Options = .init(),
@@ -22,6 +19,7 @@ import Testing
     ) throws {
         let sweep = CrashSweep(configuration)
         sweep.insideEvery = Self.insideEvery
+        sweep.momentStride = Self.momentStride
         sweep.clientStateBytes = clientStateBytes
         var most = 0
         for seed in Self.seeds where sweep.failures.isEmpty {
@@ -126,15 +124,12 @@ import Testing
 
     /// Rows 36, 42: each crash is followed by another life of the log, which is crashed everywhere again.
     @Test func everyCrashOfALogThatWasCrashedBefore() throws {
-        #if DEBUG
-            let rounds: UInt64 = 4
-        #else
-            let rounds: UInt64 = 60
-        #endif
+        let rounds: UInt64 = TestDepth.pick(sample: 2, part: 4, whole: 60)
         let configuration = World.small()
         let sweep = CrashSweep(configuration)
         sweep.choiceLimit = 40
         sweep.insideEvery = Self.insideEvery * 4
+        sweep.momentStride = Self.momentStride
         for round in 0..<rounds where sweep.failures.isEmpty {
             var random = SeededRandom(seed: 1000 + round)
             var disk = SimulatedDisk()

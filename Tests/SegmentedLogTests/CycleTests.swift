@@ -2,16 +2,13 @@ import FileIO
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// A small log that is opened again and again: it stays usable and within its limit.
 @Suite struct CycleTests {
     static let capacity: UInt64 = 1 << 20
-    #if DEBUG
-        static let cycles = 200
-    #else
-        static let cycles = 1000
-    #endif
+    static let cycles = TestDepth.pick(sample: 50, part: 200, whole: 1000)
 
     private func configuration() -> LogConfiguration {
         var configuration = LogConfiguration(capacityBytes: Self.capacity)

@@ -3,6 +3,7 @@ import Glibc
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// The weaker durabilities: what was synced is never lost, what was not is lost from the end only, and a crash is no damage.
@@ -98,11 +99,7 @@ import Testing
     /// prefix of the rest; and so again after a second power cut.
     @Test(arguments: [DurabilityMode.interval, .none], [false, true])
     func everyCrashUnderAWeakerDurability(_ durability: DurabilityMode, _ retires: Bool) throws {
-        #if DEBUG
-            let seeds: Range<UInt64> = 1..<2
-        #else
-            let seeds: Range<UInt64> = 1..<5
-        #endif
+        let seeds: Range<UInt64> = 1..<TestDepth.pick(sample: 2, part: 2, whole: 5)
         var states = 0
         var lost = 0
         for seed in seeds {

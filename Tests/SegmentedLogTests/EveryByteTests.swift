@@ -2,17 +2,15 @@ import FileIO
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// Rows 11 to 20 once more, without choosing the place: each byte, each length, each file of a small log of 20 puts.
 @Suite struct EveryByteTests {
     private static let count = 20
     /// Odd, so that all fields are met over the run of a file.
-    #if DEBUG
-        private static let stride = 53
-    #else
-        private static let stride = 13
-    #endif
+    private static let stride = TestDepth.pick(sample: 401, part: 53, whole: 13)
+    private static let lengthStride = TestDepth.pick(sample: 2039, part: 509, whole: 509)
 
     private enum End: CaseIterable { case closed, idle, killed }
 
@@ -91,7 +89,7 @@ import Testing
         let end = End.allCases[end]
         let whole = try Self.make(end)
         let size = whole.contents(name).count
-        for length in Swift.stride(from: 0, to: size, by: 509) {
+        for length in Swift.stride(from: 0, to: size, by: Self.lengthStride) {
             let world = whole.copy()
             world.truncate(name, to: length)
             if let objection = Self.objection(world, most: Self.count, lastIsVouched: true) {
