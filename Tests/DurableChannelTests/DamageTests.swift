@@ -214,10 +214,9 @@ import Testing
 
     @Test func theReportOfAnOpeningWithMoreDamageThanItHasRoomForIsCutShortAndKept() throws {
         var report = LossReport()
-        report.parts = (1..<5000).map {
-            LossReport.Part(
-                fate: $0 % 2 == 0 ? .lost : .intact,
-                sequences: SequenceRange(first: EventSequence(UInt64($0)), end: EventSequence(UInt64($0 + 1))))
+        report.parts = (1..<5000 as Range<UInt64>).map { number -> LossReport.Part in
+            let sequences = SequenceRange(first: EventSequence(number), end: EventSequence(number + 1))
+            return LossReport.Part(fate: number % 2 == 0 ? .lost : .intact, sequences: sequences)
         }
         let world = World()
         let log = try Log.open(

@@ -221,7 +221,7 @@ import Testing
         try next.forge(capacityBytes: 16 << 20, segmentBytes: 4 << 20) { log in
             for record in 0..<UInt64(records) {
                 let ranges = (0..<perRecord).map { index -> SequenceRange in
-                    let first = 2 + 2 * (record * perRecord + index)
+                    let first: UInt64 = 2 + 2 * (record * perRecord + index)
                     return CapacityTests.range(first, first + 1)
                 }
                 _ = try log.append([
