@@ -32,10 +32,10 @@ import Testing
         drainsBy: Int = 100_000, _ workload: (ChannelRecorder) throws -> Void
     ) throws {
         let sweep = ChannelSweep(configuration)
-        sweep.choiceStride = Self.choiceStride
-        sweep.drainsBy = drainsBy
-        sweep.insideEvery = Self.insideEvery
-        sweep.usedEvery = Self.usedEvery
+        sweep.depth.choiceStride = Self.choiceStride
+        sweep.depth.drainsBy = drainsBy
+        sweep.depth.insideEvery = Self.insideEvery
+        sweep.depth.usedEvery = Self.usedEvery
         var most = 0
         var moments = 0
         for seed in Self.seeds where sweep.failures.isEmpty {
@@ -221,10 +221,10 @@ import Testing
     @Test func everyCrashOfAChannelThatWasCrashedBefore() throws {
         let configuration = Self.small()
         let sweep = ChannelSweep(configuration)
-        sweep.choiceLimit = 40
-        sweep.choiceStride = Self.choiceStride
-        sweep.insideEvery = Self.insideEvery * 4
-        sweep.usedEvery = Self.usedEvery * 2
+        sweep.depth.choiceLimit = 40
+        sweep.depth.choiceStride = Self.choiceStride
+        sweep.depth.insideEvery = Self.insideEvery * 4
+        sweep.depth.usedEvery = Self.usedEvery * 2
         var moments = 0
         for round in 0..<Self.rounds where sweep.failures.isEmpty {
             var random = SeededRandom(seed: 1000 + round)
