@@ -49,6 +49,10 @@ int32_t linux_futex_wake_all(uint32_t *word) {
 int32_t linux_thread_start(const char *name, void *(*body)(void *), void *context, uint64_t *thread) {
     sigset_t all, before;
     sigfillset(&all);
+    // Those that a thread raises itself: blocked, they end the process without whoever wants to say why.
+    static const int faults[] = {SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+    for (size_t index = 0; index < sizeof faults / sizeof *faults; index++)
+        sigdelset(&all, faults[index]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t started;
     int failure = pthread_create(&started, NULL, body, context);

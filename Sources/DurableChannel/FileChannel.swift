@@ -276,7 +276,8 @@ public final class FileChannel: @unchecked Sendable {
     /// meanwhile, waits for that end, and is told the same.
     ///
     /// Blocks until what is under way is done. The channel is closed when this returns or throws, its files and its
-    /// lock included; an error says only that the next opening will have more to do.
+    /// lock included; an error says only that the next opening will have more to do. But for `readOnly`: under a weaker
+    /// durability a write or sync has failed, and what was acknowledged since the last sync may be lost in a power cut.
     public func close() throws(ChannelError) {
         let cell = WaitCell()
         let (waiters, isFirst) = ledger.lock.withLock { () -> ([Waiter], Bool) in

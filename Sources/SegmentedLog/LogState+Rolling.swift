@@ -42,6 +42,12 @@ extension LogState {
         return budget.smallestSegmentBytes(forGroupOf: bytes)
     }
 
+    /// What the append that a segment is being prepared for has claimed: nothing any more when it was given up meanwhile, as
+    /// all are when a second write fails.
+    func claim(of request: SegmentRequest) -> Int {
+        pending.contains { $0.claim == request.claim } ? request.claim : 0
+    }
+
     /// Whether it breaks no promise that was made to others.
     func mayBegin(_ bytes: UInt64, ending claim: Int) -> Bool {
         room.mayBegin(bytes, ending: claim, liveRegularSegments: table.regularCount)

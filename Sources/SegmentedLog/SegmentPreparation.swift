@@ -92,13 +92,14 @@ final class SegmentPreparation: @unchecked Sendable {
         let bytes = request.bytes
         // What others were promised is not taken: the reserve, and an error, are there for that.
         guard request.bytes > 0,
-            request.prefersReserve || log.lock.withLock({ log.state.mayBegin(bytes, ending: request.claim) })
+            request.prefersReserve
+                || log.lock.withLock({ log.state.mayBegin(bytes, ending: log.state.claim(of: request)) })
         else {
             return request.mayUseReserve && !triedReserve ? try takeReserve() : false
         }
         if try takeSpare(bytes) { return true }
         let fits = log.lock.withLock { () -> Bool in
-            guard log.state.room.hasRoomOnDisk(bytes, for: request.claim) else { return false }
+            guard log.state.room.hasRoomOnDisk(bytes, for: log.state.claim(of: request)) else { return false }
             log.state.room.take(bytes)
             claimed = bytes
             return true
@@ -115,7 +116,7 @@ final class SegmentPreparation: @unchecked Sendable {
     private func takeSpare(_ bytes: UInt64) throws(FileError) -> Bool {
         let spare = log.lock.withLock { () -> (name: String, bytes: UInt64)? in
             guard let spare = log.state.spare,
-                spare.bytes == bytes || !log.state.room.hasRoomOnDisk(bytes, for: request.claim)
+                spare.bytes == bytes || !log.state.room.hasRoomOnDisk(bytes, for: log.state.claim(of: request))
             else { return nil }
             log.state.spare = nil
             return spare

@@ -61,6 +61,16 @@ func replay(_ arguments: Arguments) throws {
     if report.broken != nil { throw PromiseBroken() }
 }
 
+/// `walcrash show`.
+func show(_ arguments: Arguments, _ verb: VerbTable) throws {
+    guard let seed = UInt64(arguments.operands[0]) else {
+        throw UsageError("'\(arguments.operands[0])' is no seed", verb)
+    }
+    let script =
+        try arguments.text("--workload").map { try workload($0, verb).script(seed) } ?? CrashScript.random(seed: seed)
+    print(script.text, terminator: "")
+}
+
 /// `walcrash list`.
 func list(_ arguments: Arguments) {
     if arguments.text("--format") == "json" {

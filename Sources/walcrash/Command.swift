@@ -18,6 +18,7 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             case "mutants": try runMutants(arguments, verb)
             case "mutant": try runMutant(arguments, verb)
             case "replay": try replay(arguments)
+            case "show": try show(arguments, verb)
             default: list(arguments)
             }
         }

@@ -3,7 +3,7 @@ import CommandOptions
 /// Everything that `walcrash` understands.
 let table = CommandTable(
     name: "walcrash", summary: "crashes a channel on a simulated disk, and looks at what is left",
-    verbs: [runVerb, sweepVerb, mutantsVerb, mutantVerb, replayVerb, listVerb],
+    verbs: [runVerb, sweepVerb, mutantsVerb, mutantVerb, replayVerb, showVerb, listVerb],
     notes: """
         A state is what a crash leaves on the disk, together with what clients had been told; each is counted once in
         a script. After a broken promise a script that breaks it again is written down; replay runs it.
@@ -68,6 +68,11 @@ private let mutantVerb = VerbTable(
 
 private let replayVerb = VerbTable(
     name: "replay", operands: ["FILE"], summary: "a script, as it was written down", options: [format])
+
+private let showVerb = VerbTable(
+    name: "show", operands: ["SEED"],
+    summary: "the script that run draws from a seed, for replay: what trapped says its seed",
+    options: [Option("--workload", .text, "W", help: "not one of all kinds, but this workload")])
 
 private let listVerb = VerbTable(
     name: "list", operands: [], summary: "the workloads, and the rows of the recovery table", options: [format])

@@ -94,4 +94,177 @@ import Testing
               end close
             """)
     }
+
+    /// A renaming had left both names of a reserve, which counted as one that was there and could not be used.
+    @Test func aChannelWhoseReserveHadTwoNamesDidNotOpen() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 47
+            disk sector 512 block 512 bothNames
+            channel capacity 274432 segment 24576 snapshot 3072 groups 8 lease 8 cache 3000 checkpoint 65536 full block 300 lz4
+            life
+              phase
+                client
+                  put 5 1314
+                  put 3 1226 stamped
+                client
+                  put 2 2279 stamped
+                client
+                  bookmark
+                  put 4 1736
+                  put 4 2025 bookmark
+                  take 12 0
+                client
+                  take 12 2
+                  sleep 2574
+                  put 2 697
+              end close
+            life
+              fault complete errno 24 skip 0 count 1 leaves whole delay 0
+              phase
+                client
+                  put 4 522
+                  take 12 2
+                  put 6 1940
+                client
+                  take 5 0
+                  put 6 2173
+                  bookmark
+                  commit 0 0
+                  take 2 2
+                  put 1 10 stamped
+                client
+                  take 5 2
+                  put 6 2253
+                client
+                  put 1 10 shared
+                  intrude
+                  take 11 0
+                  put 1 10
+                  take 9 1
+              end power 74 random 4468083861368964364
+            life
+              end power 17 legal 2
+            """)
+    }
+
+    /// It returned as if all were well, and acknowledged events were not synced.
+    @Test func closingAReadOnlyLogUnderAWeakerDurabilityHidWhatItMeant() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 81
+            disk sector 512 block 512 torn bothNames
+            channel capacity 348160 segment 24576 snapshot 3072 groups 1 lease 1 cache 1048576 checkpoint 1048576 full reject events 48 lz4 durability none
+            life
+              fault write errno 122 skip 9 count 1 leaves torn delay 0
+              phase
+                client
+                  yield
+                  take 4 0
+                  checkpoint
+                  put 1 10 bookmark stamped
+                client
+                  put 4 10
+                  put 1 10 stamped
+                  checkpoint
+                  take 5 1
+                  put 1 10
+                  put 1 10 shared
+              end power 69 random 11139329299684845960
+            """)
+    }
+
+    /// Neither checkpoint nor snapshot could be read: the log began at the first frame that could.
+    @Test func eventsBeforeTheFirstReadableFrameWereHeldAndNotThere() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 2000507
+            disk sector 512 block 512 bothNames
+            channel capacity 421888 segment 24576 snapshot 3072 groups 1 lease 1000 cache 1048576 checkpoint 8192 full dropOldest
+            life
+              end power 27 random 17451988831160452984
+            life
+              phase
+                client
+                  put 4 1592
+              end power 21 random 6837520726941384353
+            life
+              damage unreadable 5043024139352240411
+              end close
+            """)
+    }
+
+    /// A failed sync gave up the put for which a segment was being prepared, and with it its claim, which was subtracted all the same.
+    @Test func aSegmentThatIsPreparedForAPutThatWasGivenUpTrapped() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 3000134
+            disk sector 4096 block 512 torn
+            channel capacity 307200 segment 20480 snapshot 3072 groups 1 lease 3 cache 0 checkpoint 1048576 full reject durability none
+            life
+              phase
+                client
+                  put 1 1795 stamped
+                client
+                client
+                  put 2 2444
+                  take 2 0
+                  take 1 2
+                  commit 2 0 bookmark
+                client
+                  put 3 164 stamped
+                  put 5 2036
+                  put 5 1137
+                client
+                  put 4 202 stamped
+                  put 4 2266
+                  put 6 1667 stamped
+                  put 6 1667 stamped
+                  put 6 1667 stamped
+                  put 6 1667 stamped
+                  put 6 1667 stamped
+                  put 6 1667 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+            life
+              phase
+                client
+                  put 2 121
+                  put 3 163
+                client
+                  checkpoint
+                  take 6 0
+                  take 1 1
+                client
+                  put 6 1690 stamped
+                  put 6 1690 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              fault synchronize errno 5 skip 9 count 1 leaves whole delay 0
+              phase
+                client
+            """)
+    }
 }

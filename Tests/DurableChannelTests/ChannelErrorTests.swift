@@ -212,6 +212,22 @@ import Testing
         _ = failure { try channel.close() }
     }
 
+    /// Row 21. Segments that were to go stay until the next opening: nothing tries it again meanwhile.
+    @Test func aReadOnlyChannelComesToRest() throws {
+        let world = World()
+        let channel = try world.open(World.small())
+        for round in 0..<12 { try channel.put(tags: round * 4..<round * 4 + 4, bytes: 1500) }
+        #expect(world.segmentNames().count > 2)
+        _ = try channel.take()
+        world.disk.faults.add(Fault(.submit, errno: EIO, count: Fault.forever))
+        for number in 0..<3 { _ = failure { try channel.put(tags: [100 + number]) } }
+        #expect(channel.metrics.state.name == "readOnly")
+        var steps = 0
+        while steps < 5000, world.runtime.step() { steps += 1 }
+        #expect(steps < 5000, "something is asked for again and again")
+        _ = failure { try channel.close() }
+    }
+
     /// Row 23.
     @Test(arguments: 0..<8, [Fault.Outcome.absent, .whole])
     func aFailedDirectorySyncLosesNothingThatWasAcknowledged(_ skipping: Int, _ outcome: Fault.Outcome) throws {

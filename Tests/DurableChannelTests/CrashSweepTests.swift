@@ -8,11 +8,11 @@ import Testing
 /// legal way, and again inside recovery.
 @Suite struct CrashSweepTests {
     static let seeds: Range<UInt64> = 1..<2
-    static let insideEvery = TestDepth.pick(sample: 50, part: 100, whole: 20)
-    static let usedEvery = TestDepth.pick(sample: 8, part: 8, whole: 4)
+    static let insideEvery = TestDepth.pick(sample: 200, part: 100, whole: 20)
+    static let usedEvery = TestDepth.pick(sample: 16, part: 8, whole: 4)
     static let choiceStride = TestDepth.pick(sample: 18, part: 18, whole: 6)
     /// Of the operations every so many are looked at; when not all are, each in one legal way, drawn at random.
-    static let momentStride = TestDepth.pick(sample: 16, part: 1, whole: 1)
+    static let momentStride = TestDepth.pick(sample: 64, part: 1, whole: 1)
     static let failingWrites = TestDepth.pick(sample: [5], part: [5], whole: [3, 5, 7])
     static let rounds = TestDepth.pick(sample: 1, part: 2, whole: 4) as UInt64
 

@@ -4,7 +4,7 @@ import Testing
 
 /// FAULTS harness 3: random puts, takes, closes, crashes, faults and resizes beside a list in memory.
 @Suite struct ModelTests {
-    static let seeds = TestDepth.pick(sample: 40, part: 200, whole: 1000)
+    static let seeds = TestDepth.pick(sample: 25, part: 200, whole: 600)
 
     @Test func whateverHappensAChannelDoesWhatAListWouldDo() {
         let first = UInt64(setting("SLUICE_MODEL_SEED") ?? 1)

@@ -7,10 +7,10 @@ import Testing
 
 /// Rows 1-6, 8, 9, 36, 42, 43: a crash at every storage operation, in every legal way, and again inside recovery.
 @Suite struct CrashSweepTests {
-    static let seeds: Range<UInt64> = 1..<TestDepth.pick(sample: 2, part: 2, whole: 6)
-    static let insideEvery = TestDepth.pick(sample: 40, part: 40, whole: 5)
+    static let seeds: Range<UInt64> = 1..<TestDepth.pick(sample: 2, part: 2, whole: 4)
+    static let insideEvery = TestDepth.pick(sample: 100, part: 40, whole: 5)
     /// Of the operations every so many are looked at.
-    static let momentStride = TestDepth.pick(sample: 16, part: 1, whole: 1)
+    static let momentStride = TestDepth.pick(sample: 64, part: 1, whole: 1)
     static let failingWrites = TestDepth.pick(sample: [2], part: [2], whole: [2, 4, 6])
 
     private func sweep(
@@ -124,7 +124,7 @@ import Testing
 
     /// Rows 36, 42: each crash is followed by another life of the log, which is crashed everywhere again.
     @Test func everyCrashOfALogThatWasCrashedBefore() throws {
-        let rounds: UInt64 = TestDepth.pick(sample: 2, part: 4, whole: 60)
+        let rounds: UInt64 = TestDepth.pick(sample: 2, part: 4, whole: 30)
         let configuration = World.small()
         let sweep = CrashSweep(configuration)
         sweep.choiceLimit = 40

@@ -99,7 +99,7 @@ import Testing
     /// prefix of the rest; and so again after a second power cut.
     @Test(arguments: [DurabilityMode.interval, .none], [false, true])
     func everyCrashUnderAWeakerDurability(_ durability: DurabilityMode, _ retires: Bool) throws {
-        let seeds: Range<UInt64> = 1..<TestDepth.pick(sample: 2, part: 2, whole: 5)
+        let seeds: Range<UInt64> = 1..<TestDepth.pick(sample: 2, part: 2, whole: 3)
         var states = 0
         var lost = 0
         for seed in seeds {
