@@ -179,7 +179,8 @@ public struct CrashScript: Sendable, Equatable {
     /// What somebody or something did to the files while nobody had them open.
     public struct Damage: Sendable, Equatable {
         public enum Kind: String, Sendable, CaseIterable {
-            case flip, zeroSector, garbleSector, garblePage, swapPages, cut, remove, exchange, replace, unreadable
+            case flip, zeroSector, garbleSector, garblePage, swapPages, cut, remove, exchange, duplicate, replace,
+                unreadable
             /// Both copies of a segment's identity.
             case garbleIdentity
             /// All segments; the checkpoint stays.

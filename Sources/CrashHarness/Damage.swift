@@ -86,11 +86,15 @@ extension CrashScript.Damage {
         case .remove:
             disk.remove(path)
             return Struck(words: "\(name) removed", bytes: [name: [whole]])
-        case .exchange:
+        case .exchange, .duplicate:
             guard
                 let other = names.filter({ $0 != name && $0.hasSuffix(".seg") == name.hasSuffix(".seg") })
                     .randomElement(using: &random), let others = disk.contents(of: ChannelRecorder.path + "/" + other)
             else { return nil }
+            if kind == .duplicate {
+                disk.setContents(of: path, to: others)
+                return Struck(words: "\(other) copied over \(name)", bytes: [name: [whole]])
+            }
             disk.setContents(of: ChannelRecorder.path + "/" + other, to: bytes)
             disk.setContents(of: path, to: others)
             return Struck(

@@ -26,24 +26,25 @@ import Synchronization
             }
         }
         let all = found.withLock { all in wanted.indices.map { (wanted[$0], all[$0]!) } }
+        let control = arguments.has("--only") ? nil : Mutant.lyingDisk(states: Int(states))
+        if isText, let control { say("\(padded("a disk that lies", width))\(control.words)") }
         let caught = all.count { $0.1.isCaught }
         let byRandom = all.count { $0.1.how.hasPrefix("random") }
         if isText {
             say("\(caught) of \(all.count) planted bugs were caught, \(byRandom) of them by random seeds")
         } else {
-            let rows = all.map { bug, finding in
-                JSON.object([
-                    ("name", .text(bug.rawValue)), ("summary", .text(bug.summary)), ("caught", .flag(finding.isCaught)),
-                    ("states", .whole(finding.states)), ("by", .text(finding.how)),
-                ])
-            }
+            let rows = all.map { bug, finding in finding.json(bug.rawValue, bug.summary) }
             say(
                 JSON.object([
                     ("caught", .whole(UInt64(caught))), ("byRandomSeeds", .whole(UInt64(byRandom))),
                     ("mutants", .list(rows)),
+                    (
+                        "control",
+                        .list(control.map { [$0.json("lyingDisk", "nothing is durable that was synced")] } ?? [])
+                    ),
                 ]).rendered)
         }
-        if caught < all.count { throw PromiseBroken() }
+        if caught < all.count || control?.isCaught == false { throw PromiseBroken() }
     }
 
     /// The process of one of them: one line on standard output, for ``Finding``.
@@ -89,6 +90,24 @@ import Synchronization
         }
     }
 
+    extension Mutant {
+        /// The control (row 40): no bug in the engine, and a disk that lies about its sync.
+        fileprivate static func lyingDisk(states most: Int) -> Finding {
+            var campaign = Campaign(.random) { seed in
+                var script = CrashScript.random(seed: seed)
+                script.disk.liesAboutSync = true
+                return script
+            }
+            campaign.mostStates = most
+            let report = campaign.run()
+            var finding = Finding()
+            finding.states = UInt64(report.coverage.states)
+            finding.isCaught = report.broken != nil
+            finding.how = "random seed \(report.broken?.script.seed ?? 0)"
+            return finding
+        }
+    }
+
     /// What became of one.
     private struct Finding: Sendable {
         var isCaught = false
@@ -100,6 +119,15 @@ import Synchronization
                 ? "caught after \(grouped(states)) states by \(how)"
                 : "NOT CAUGHT in \(grouped(states)) states"
         }
+
+        func json(_ name: String, _ summary: String) -> JSON {
+            .object([
+                ("name", .text(name)), ("summary", .text(summary)), ("caught", .flag(isCaught)),
+                ("states", .whole(states)), ("by", .text(how)),
+            ])
+        }
+
+        init() {}
 
         init(of bug: PlantedBug, states most: UInt64, seconds: UInt64) {
             let child = Child(["mutant", bug.rawValue, "--states", "\(most)"], seconds: seconds)

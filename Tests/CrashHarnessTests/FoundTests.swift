@@ -265,6 +265,7 @@ import Testing
               fault synchronize errno 5 skip 9 count 1 leaves whole delay 0
               phase
                 client
+              end power 100000 everything
             """)
     }
 }

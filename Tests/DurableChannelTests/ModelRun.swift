@@ -200,7 +200,7 @@ final class ModelRun {
         case .done:
             note("commit \(take.events), \(letters) dead letters")
             queue.commit(take.events, deadLetters: letters)
-        case .unknown, .refused, .none:
+        case .unknown, .refused, .none, .acknowledged:
             note("commit \(take.events): \(recorder.lastError!)")
             noteDisturbance()
             // Under `readOnly` nobody is given them until the next opening.

@@ -9,7 +9,7 @@ import Testing
 
 /// Room that was claimed is there when the append comes, whatever came in between; and the capacity is never exceeded.
 @Suite struct ClaimTests {
-    static let seeds: Range<UInt64> = 0..<TestDepth.pick(sample: 2, part: 12, whole: 75)
+    static let seeds: Range<UInt64> = 0..<TestDepth.pick(sample: 3, part: 12, whole: 75)
 
     /// Notes whatever breaks the capacity.
     private func watch(_ world: World, _ capacity: @escaping () -> UInt64) {
