@@ -30,7 +30,10 @@ final class ModelRun {
     init(seed: UInt64) {
         self.seed = seed
         random = SeededRandom(seed: seed)
-        configuration = CrashScript.Channel.random(&random).configuration
+        var channel = CrashScript.Channel.random(&random)
+        // The list knows nothing of what is acknowledged and not durable.
+        channel.durability = .commit
+        configuration = channel.configuration
         faults = Int.random(in: 0..<2, using: &random) == 0 ? .none : Faults.allCases.randomElement(using: &random)!
     }
 
