@@ -118,7 +118,7 @@ extension CrashScript.Channel {
 }
 
 extension CrashScript.Failure {
-    /// Rows 21-23, 25, 26, 28, 32: an operation that changes something fails, once, a few times or from then on, or takes
+    /// Rows 21-23, 25, 26, 28, 32: an operation that changes something fails, once or a few times, or takes
     /// seconds. Two of three are writes and syncs.
     static func random(_ random: inout SeededRandom) -> CrashScript.Failure {
         let writes: [SimulatedOperation] = [.complete, .submit, .synchronize, .write]
@@ -126,7 +126,7 @@ extension CrashScript.Failure {
         let isLate = random.chance(10)
         let operation = (random.chance(67) ? writes : others).randomElement(using: &random)!
         let errno: Int32 = isLate ? 0 : [5, 5, 5, 28, 122, 23, 24, 12, 27, 30].randomElement(using: &random)!
-        let count = random.chance(80) ? 1 : random.chance(75) ? random.number(2...20) : Fault.forever
+        let count = random.chance(80) ? 1 : random.chance(75) ? random.number(2...20) : 20
         var failure = CrashScript.Failure(operation, errno: errno, skipping: random.number(0...40), count: count)
         failure.leaves = Leaves.allCases.randomElement(using: &random)!
         failure.delayMilliseconds = isLate ? random.number(1...5000) : 0
