@@ -218,7 +218,6 @@ package struct ChannelModel: Sendable {
 
     /// A clean end: the lease is what was handed out, or may have been before this life began.
     package mutating func closed(markedBefore bound: UInt64) {
-        synchronized(at: version)
         leaseBound = max(bound, dropsOldest ? acknowledgedEnd : handedOutEnd)
         changed()
     }

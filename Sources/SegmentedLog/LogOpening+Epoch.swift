@@ -168,9 +168,7 @@ extension LogOpening {
     /// Durably, before their room is used again.
     private func removeUnusable(_ reserves: Set<Int>) throws(LogError) {
         do throws(FileError) {
-            for index in reserves.sorted() where try directory.status(of: FileNames.reserve(index)) != nil {
-                try directory.unlink(FileNames.reserve(index))
-            }
+            for index in reserves.sorted() { try unlinkReserve(index) }
             try directory.synchronize()
         } catch {
             throw .file(error, "a reserve of \(directory.path), which is not whole, cannot be removed")

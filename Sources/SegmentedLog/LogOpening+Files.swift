@@ -37,15 +37,20 @@ extension LogOpening {
         for index in 0..<2 where !log.state.reservesPresent.contains(index) {
             guard log.state.reservesPresent.count + live < 2 else { return }
             do throws(FileError) {
-                if try directory.status(of: FileNames.reserve(index)) != nil {
-                    try directory.unlink(FileNames.reserve(index))
-                }
+                try unlinkReserve(index)
                 try Self.makeReserve(index, in: directory, runtime, budget, log.writeMethod)
                 log.state.reservesPresent.insert(index)
             } catch {
                 log.backgroundFailures[.reserve] = .file(error, "the reserve of \(directory.path) is not whole")
                 return
             }
+        }
+    }
+
+    /// What stands under the name of a reserve goes; durable with the next sync of the directory.
+    func unlinkReserve(_ index: Int) throws(FileError) {
+        if try directory.status(of: FileNames.reserve(index)) != nil {
+            try directory.unlink(FileNames.reserve(index))
         }
     }
 
