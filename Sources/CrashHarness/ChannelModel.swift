@@ -30,6 +30,21 @@ package struct ChannelModel: Sendable {
         package var ended = 0
         /// Ended with `outcomeUnknown` at some time.
         package var wasUnknown = false
+        /// Its commit had begun when a life ended, and the opening that followed decided that it did not count.
+        var wasCutOff = false
+        /// The answer before it was committed again.
+        private(set) var answerBefore = Answer.none
+
+        fileprivate mutating func begin(at version: Int) {
+            answerBefore = answer
+            answer = .none
+            begun = version
+        }
+
+        fileprivate mutating func cutOff() {
+            if answer != .refused { wasCutOff = true }
+            answer = .refused
+        }
     }
 
     package struct Take: Sendable {
@@ -120,7 +135,9 @@ package struct ChannelModel: Sendable {
     }
 
     package mutating func endPut(_ index: Int, _ answer: Answer) {
-        puts[index].answer = answer
+        // What is refused the second time may have been done the first time.
+        let isOpen = answer == .refused && puts[index].answerBefore == .unknown
+        puts[index].answer = isOpen ? .unknown : answer
         puts[index].ended = version
         if answer == .unknown { puts[index].wasUnknown = true }
         if answer == .done { cutUnknown(before: puts[index].begun) }
@@ -140,9 +157,8 @@ package struct ChannelModel: Sendable {
 
     /// An unknown one is committed again.
     package mutating func beginAgain(_ index: Int) {
-        puts[index].answer = .none
+        puts[index].begin(at: version)
         puts[index].floor = acknowledgedEnd
-        puts[index].begun = version
         // An opening in between may have settled its bookmarks on what was there.
         for bookmark in puts[index].bookmarks { setters[bookmark.name, default: []].append(.put(index)) }
         changed()
@@ -360,7 +376,7 @@ package struct ChannelModel: Sendable {
             }
             for place in 0..<UInt64(puts[index].count) { tags[puts[index].base! + place] = nil }
             puts[index].base = nil
-            puts[index].answer = .refused
+            puts[index].cutOff()
         }
     }
 
@@ -370,7 +386,7 @@ package struct ChannelModel: Sendable {
             guard let base = put.base else {
                 // Nothing of it was ever seen.
                 if put.answer == .done { return "put \(index) has no place" }
-                puts[index].answer = .refused
+                puts[index].cutOff()
                 continue
             }
             for sequence in base..<base + UInt64(put.count) {
@@ -400,6 +416,11 @@ package struct ChannelModel: Sendable {
             }
             // Nothing but its bookmark can tell.
             if take.events.isEmpty { continue }
+            // Of a take that counts nothing is there; what is gone of one that does not was dropped later.
+            if dropsOldest, take.answer == .unknown, take.taken.contains(where: there.contains) {
+                takes[index].answer = .refused
+                continue
+            }
             let open = take.events.filter { fates[$0] == .perhaps && claims[$0] == 1 }
             let rest = open.filter { !take.dead.contains($0) }
             let letters = open.filter { take.dead.contains($0) }

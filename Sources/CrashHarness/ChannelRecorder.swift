@@ -392,8 +392,8 @@ package final class ChannelRecorder: @unchecked Sendable {
                     at: Self.path, configuration: configuration, fileSystem: other, runtime: runtime)
                 object("the channel was opened a second time")
             } catch {
-                let isExpected =
-                    error.code == .inUse || error.code == .fileOperation && expectedErrors.contains(error.code)
+                let isFailure = [.fileOperation, .readOnly, .full, .notAChannel].contains(error.code)
+                let isExpected = error.code == .inUse || isFailure && expectedErrors.contains(.fileOperation)
                 if !isExpected { object("who opened the channel a second time got \(error)") }
             }
         }

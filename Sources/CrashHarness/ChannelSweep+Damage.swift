@@ -9,12 +9,13 @@ extension ChannelSweep {
         let survivor = cut.survivor(of: moment.disk)
         let damaged = survivor.clone()
         let model = moment.model(after: cut)
-        guard let struck = damage.strike(damaged) else { return }
+        guard var struck = damage.strike(damaged) else { return }
         let story = "\(cut.words(moment)), then \(struck.words)"
         guard failures.isEmpty, isNew(damaged, model, 41), let first = reopen(survivor, model, story) else { return }
         coverage.note(moment.traits.traits(moment.disk, isRetiring: moment.isRetiring).union([.damage]))
-        let check = DamageCheck(before: first, atCrash: model, kind: damage.kind, struck: struck)
         do {
+            struck.isUnknown = try !struck.isNamed(on: damaged, first.channel.log)
+            let check = DamageCheck(before: first, atCrash: model, kind: damage.kind, struck: struck)
             if let objection = try look(at: damaged, check) { fail("\(story): \(objection)") }
         } catch {
             let code = (error as? ChannelError)?.code
@@ -103,7 +104,9 @@ private struct DamageCheck {
         let behindFound = (found.last?.sequence ?? 0) + 1
         return switch kind {
         case .flip, .unreadable, .garbleIdentity: max(behindFound, provenEnd)
-        case .remove, .removeSegments: max(behindFound, atCrash.acknowledgedEnd)
+        // Of a segment that nothing else names nobody can know.
+        case .remove: struck.isUnknown ? behindFound : max(behindFound, atCrash.acknowledgedEnd)
+        case .removeSegments, .replace: max(behindFound, atCrash.acknowledgedEnd)
         default: behindFound
         }
     }
@@ -124,7 +127,8 @@ private struct DamageCheck {
             // What was under way at the crash may be there after all: damage in front of a torn group makes a hole of both, and
             // what is whole behind a hole is served.
             let put = before.model.puts[index]
-            if put.answer == .refused, atCrash.puts[index].answer == .refused {
+            // So it is with what was cut off: the frame that says so may be damaged.
+            if put.answer == .refused, atCrash.puts[index].answer == .refused, !put.wasUnknown, !put.wasCutOff {
                 return "\(event) was cut off or refused before"
             }
             if isShorter { continue }
@@ -150,7 +154,10 @@ private struct DamageCheck {
         }
         guard metrics.isBalanced else { return "not balanced: \(metrics)" }
         guard !missing.isEmpty else { return nil }
-        let accounted = metrics.lostEvents - before.channel.metrics.lostEvents + metrics.unreadableEvents
+        let was = before.channel.metrics
+        // A drop that was under way may count after all, too.
+        let dropped = metrics.overflow > was.overflow ? metrics.overflow - was.overflow : 0
+        let accounted = metrics.lostEvents - was.lostEvents + metrics.unreadableEvents + dropped
         if UInt64(missing.count) > accounted {
             return "\(missing) are missing, and \(accounted) counted as lost; \(metrics)"
         }
@@ -158,7 +165,7 @@ private struct DamageCheck {
         // What stands behind bytes that cannot be read, and was vouched for by nothing, is held with them: where the log ends
         // is decided when they can be read again.
         let others = missing.filter { !touched.contains($0) && (kind != .unreadable || $0 < provenEnd) }
-        return others.isEmpty
+        return others.count <= Int(dropped)
             ? nil : "\(others) are missing, and \(struck.bytes) hold only \(touched.sorted()); \(metrics)"
     }
 }

@@ -103,38 +103,59 @@ package final class ChannelSweep {
         }
         guard let first = reopen(disk, model, story()) else { return true }
         disk.beforeOperation = nil
-        // Row 1: what was delivered after the crash is there after a power cut; row 44: with the mark.
-        var delivered = first.model
-        delivered.deliver(first.found, leaseStep: configuration.leaseStep)
-        if ordinal % depth.cutAgainEvery == 0 {
-            let dark = first.world.disk.crashed(keeping: .nothing)
-            guard let second = reopen(dark, delivered, story() + ", read, power cut") else { return true }
-            if second.found.map(\.sequence) != first.found.map(\.sequence) {
-                fail("\(story()): \(first.found) before a power cut, \(second.found) after it")
-            }
+        if ordinal % depth.cutAgainEvery == 0 { cutAgain(first, story()) }
+        for (index, clone) in inside.enumerated() where failures.isEmpty {
+            checkInside(clone, index, model, first, story(), traits)
         }
-        // The take that looked is under way in some of these.
-        var interrupted = model.afterPowerCut()
-        interrupted.leaseBound = delivered.leaseBound
-        for (index, clone) in inside.enumerated() {
-            let choices = clone.legalCrashChoices(limit: depth.insideLimit)
-            for (number, choice) in choices.enumerated() {
-                let crashed = clone.crashed(keeping: choice)
-                guard isNew(crashed, model, 37) else { continue }
-                coverage.note(
-                    traits.subtracting([.kill, .partlyLost])
-                        .union(choice.exceptions.isEmpty ? [.recovery] : [.recovery, .partlyLost]))
-                // What was never acknowledged may have been lost in between, so the model of before decides.
-                guard
-                    reopen(crashed, interrupted, "\(story()), then in recovery before op \(index), \(choice)") != nil
-                else {
-                    failedInside = CrashScript.Cut(operation: index, keeping: .legal(number))
-                    return true
-                }
-            }
-        }
-        if ordinal % depth.usedEvery == 0 { use(first, story()) }
+        if ordinal % depth.usedEvery == 0, failures.isEmpty { use(first, story()) }
         return true
+    }
+
+    /// Row 1: what was delivered after a crash is there after a power cut; row 44: with the mark.
+    private func cutAgain(_ first: Reopened, _ story: @autoclosure () -> String) {
+        let dark = first.world.disk.crashed(keeping: .nothing)
+        guard let second = reopen(dark, delivered(first), story() + ", read, power cut") else { return }
+        if second.found.map(\.sequence) != first.found.map(\.sequence) {
+            fail("\(story()): \(first.found) before a power cut, \(second.found) after it")
+        }
+    }
+
+    private func delivered(_ reopened: Reopened) -> ChannelModel {
+        var model = reopened.model
+        model.deliver(reopened.found, leaseStep: configuration.leaseStep)
+        return model
+    }
+
+    /// Crashes a recovery before one of its operations: in some of the legal ways, and by a kill.
+    private func checkInside(
+        _ disk: SimulatedDisk, _ index: Int, _ model: ChannelModel, _ first: Reopened, _ story: String,
+        _ traits: Set<Coverage.Trait>
+    ) {
+        let traits = traits.subtracting([.kill, .partlyLost]).union([.recovery])
+        // What was never acknowledged may have been lost in between, so the model of before decides. The take that looked is
+        // under way in some of these.
+        var interrupted = model.afterPowerCut()
+        interrupted.leaseBound = delivered(first).leaseBound
+        for (number, choice) in disk.legalCrashChoices(limit: depth.insideLimit).enumerated() {
+            let crashed = disk.crashed(keeping: choice)
+            guard isNew(crashed, interrupted, 37) else { continue }
+            coverage.note(choice.exceptions.isEmpty ? traits : traits.union([.partlyLost]))
+            guard reopen(crashed, interrupted, "\(story), then in recovery before op \(index), \(choice)") != nil else {
+                failedInside = CrashScript.Cut(operation: index, keeping: .legal(number))
+                return
+            }
+        }
+        // Nothing was lost by a kill; what the next process finds, and no sync has reached, a power cut may still take.
+        let killed = disk.killed(keeping: .everything)
+        var left = model
+        left.leaseBound = interrupted.leaseBound
+        guard isNew(killed, left, 43) else { return }
+        coverage.note(traits.union([.kill]))
+        let story = "\(story), then a kill in recovery before op \(index)"
+        if let second = reopen(killed, left, story) { cutAgain(second, story) }
+        if !failures.isEmpty {
+            failedInside = CrashScript.Cut(operation: index, isKill: true, keeping: .everything)
+        }
     }
 
     /// Counts a state. What is asked of it depends on where it was cut off, so states of different kinds are different.

@@ -16,6 +16,10 @@ extension CrashScript.Damage {
         var words: String
         /// Bytes that are not what they were, by file.
         var bytes: [String: [Range<Int>]] = [:]
+        /// The segment that was removed, if one was.
+        var removed: String?
+        /// Nothing that is left says that it existed.
+        var isUnknown = false
 
         /// The events of all frames that have one of those bytes in them, in the log as it was without the damage.
         func events(in log: Log) throws(LogError) -> Set<UInt64> {
@@ -33,6 +37,29 @@ extension CrashScript.Damage {
                 events.formUnion(base..<base + UInt64(frame.header.eventCount))
             }
             return events
+        }
+
+        /// Whether anything says that the removed segment existed: a later one, the seal of the one before, in the log as it
+        /// was without the damage, or a checkpoint.
+        func isNamed(on disk: SimulatedDisk, _ log: Log) throws(LogError) -> Bool {
+            guard let removed else { return true }
+            let names = disk.names(in: ChannelRecorder.path) ?? []
+            if names.contains(where: { $0.hasSuffix(".seg") && $0 > removed }) { return true }
+            let checkpoint = disk.contents(of: ChannelRecorder.path + "/checkpoint") ?? []
+            for slot in [checkpoint.prefix(checkpoint.count / 2), checkpoint.suffix(checkpoint.count / 2)] {
+                let slot = try? CheckpointSlot(decoding: unsafe Array(slot).span.bytes)
+                if slot?.snapshot.segments.contains(where: { FileNames.segment($0.number) == removed }) == true {
+                    return true
+                }
+            }
+            let reader = log.makeReader()
+            while let item = try reader.next() {
+                guard case .frame(let frame) = item, frame.header.type == .seal,
+                    let seal = try? SealRecord(decoding: unsafe frame.payload.span.bytes)
+                else { continue }
+                if FileNames.segment(seal.nextSegment) == removed { return true }
+            }
+            return false
         }
     }
 
@@ -85,7 +112,9 @@ extension CrashScript.Damage {
             struck.bytes[name] = [place..<whole.upperBound]
         case .remove:
             disk.remove(path)
-            return Struck(words: "\(name) removed", bytes: [name: [whole]])
+            struck = Struck(words: "\(name) removed", bytes: [name: [whole]])
+            if name.hasSuffix(".seg") { struck.removed = name }
+            return struck
         case .exchange, .duplicate:
             guard
                 let other = names.filter({ $0 != name && $0.hasSuffix(".seg") == name.hasSuffix(".seg") })

@@ -74,6 +74,7 @@ final class ScriptRun {
         if !isSettled { try recorder.settle() }
         isSettled = true
         if life.isLook { recorder.rollback(recorder.take(ChannelSweep.everything)) }
+        let strikes = disk.faults.strikes
         for fault in life.faults { disk.faults.add(fault.fault) }
         for phase in life.phases {
             recorder.run(
@@ -86,22 +87,22 @@ final class ScriptRun {
             if phase.settles { recorder.settleDown() }
         }
         disk.faults.removeAll()
-        isClosed = try close(recorder, isDisturbed: !life.faults.isEmpty)
+        isClosed = try close(recorder, isDisturbed: disk.faults.strikes > strikes)
         recorder.noteEnd()
         counts.add(recorder, since: model)
         traceHash = traceHash &* 31 &+ disk.traceHash &* 17 &+ recorder.world.runtime.traceHash
         return recorder
     }
 
-    /// False when it could not be closed cleanly, and is left as by a kill.
+    /// False when it could not be closed cleanly, or perhaps was not, and is left as by a kill.
     private func close(_ recorder: ChannelRecorder, isDisturbed: Bool) throws -> Bool {
         defer { recorder.settleDown() }
         do throws(ChannelError) {
             try recorder.closeChannel()
-            let isClean = recorder.errors.keys.allSatisfy {
-                [.full, .transactionTooLarge, .tooManyTakes, .configuration].contains($0)
-            }
-            if isClean { recorder.endModel() }
+            // After a failed write the end may not be written, and nothing is lost by that: the lease stays as it was, and
+            // what the write has left in the page cache is there for the next process, as after a kill.
+            guard !isDisturbed else { return false }
+            recorder.endModel()
             return true
         } catch {
             // After two failed writes nothing more is written, the end of the epoch neither.

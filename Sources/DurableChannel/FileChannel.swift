@@ -233,7 +233,7 @@ public final class FileChannel: @unchecked Sendable {
     }
 
     /// Writes a checkpoint now. It saves time at the next opening and nothing else. Blocks for one write and one sync; commits
-    /// go on meanwhile.
+    /// go on meanwhile. Throws `fileOperation` or `readOnly` after a failed write, until the channel goes on.
     public func checkpoint() throws(ChannelError) {
         try checkOpen()
         try channelCall { () throws(LogError) in try log.checkpoint() }

@@ -4,16 +4,32 @@ internal import LogFormat
 extension Log {
     /// Writes a checkpoint slot now: the client's state and the live segments. Saves time at the next opening; nothing
     /// else depends on it. Blocks for one write and one sync (under a weaker durability also for a sync of the log, whose
-    /// end the state must not be ahead of); appends go on meanwhile.
+    /// end the state must not be ahead of); appends go on meanwhile. Throws `fileOperation` or `readOnly` after a failed write,
+    /// until the log goes on.
     public func checkpoint() throws(LogError) {
         let client = try syncedClient()
         let (snapshot, synced) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
+            if let obstacle = checkpointObstacle { throw obstacle }
             let client = state.furthest(client)
             if let error = snapshotError(client) { throw error }
             state.bytesSinceCheckpoint = 0
             return (state.snapshot(client), state.synced)
         }
         try writeCheckpoint(snapshot, durable: synced)
+    }
+
+    /// Under the lock. After a failed write the live segments are those of an epoch that is not durable yet, and never may be: a
+    /// slot that lists them says that one is gone which the log still leads to.
+    private var checkpointObstacle: LogError? {
+        switch state.phase {
+        case .readOnly(let error): error
+        case .reopening:
+            LogError(
+                .fileOperation,
+                "a write to \(path) failed, and the log is about to go on in a fresh segment; a checkpoint can be written then"
+            )
+        case .running, .latched, .closed: nil
+        }
     }
 
     func checkpointInBackground() {

@@ -69,6 +69,22 @@ final class ScannedSegment {
         life.map { SegmentWindow(file: file, life: $0, end: readableEnd, source: .device) }
     }
 
+    /// Whether there is anything behind the identity, or may be: a segment that was prepared and never used holds zeros, if
+    /// its file is a new one.
+    var holdsAnything: Bool {
+        let buffer = AlignedBuffer(byteCount: 1 << 20)
+        var offset = UInt64(SpaceBudget.identityBytes)
+        while offset < readableEnd {
+            guard
+                let count = try? file.read(
+                    into: buffer, at: 0, count: Int(min(UInt64(buffer.byteCount), readableEnd - offset)), from: offset,
+                    source: .device), count > 0, buffer.bytes.extracting(0..<count).isZero(0..<count)
+            else { return true }
+            offset += UInt64(count)
+        }
+        return false
+    }
+
     /// Opens a segment and reads its identity.
     static func open(
         _ number: SegmentNumber, in directory: any StorageDirectory, source: ReadSource = .device

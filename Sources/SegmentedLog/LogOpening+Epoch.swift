@@ -4,13 +4,13 @@ internal import LogFormat
 /// Beginning the new epoch: in place, at the cost of one block, or in a fresh segment.
 extension LogOpening {
     /// Writes the `open` frame at the tail, alone, at the next block boundary: reopening costs one block. nil when the
-    /// last segment cannot be written on: it is damaged, short, full, or its sync failed.
+    /// last segment cannot be written on: it is damaged, short, full, its sync failed, or the disk does not give all of it.
     func continueInPlace(
         _ outcome: Recovery.Outcome, _ table: inout SegmentTable, _ epoch: inout EpochStart, _ reason: OpenReason,
         _ report: inout RecoveryReport
     ) throws(LogError) -> Place? {
         guard !outcome.mustStartFresh, outcome.carried.isEmpty, let last = outcome.tailSegment, !last.syncFailed,
-            last.validCopies == 2, let identity = last.identity, identity.life == last.life,
+            last.headersEnd != nil, last.validCopies == 2, let identity = last.identity, identity.life == last.life,
             last.status.size >= identity.segmentBytes, last.status.linkCount == 1
         else { return nil }
         let isUnused = outcome.tail.lsn.offset == UInt64(SpaceBudget.identityBytes)

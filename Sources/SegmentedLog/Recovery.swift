@@ -271,7 +271,10 @@ struct Recovery {
         var scan: [ScannedSegment] = []
         for number in inventory.segments
         where number >= base.snapshot.covered.lsn.segment && !retired.contains(number) {
-            guard let segment = try open(number) else { continue }
+            guard let segment = try open(number) else {
+                strangers[number] = 0
+                continue
+            }
             #if PlantedBugs
                 if PlantedBug.deleteUnidentifiedSegment.isPlanted, segment.validCopies < 2 {
                     try? directory.unlink(FileNames.segment(number))
@@ -287,7 +290,7 @@ struct Recovery {
                     "\(FileNames.segment(number)) is segment \(identity.segment) of log \(identity.logUUID): not this one"
                 )
                 report.foreignFiles.append(FileNames.segment(number))
-                if identity.logUUID == logUUID { misnamed[identity.segment] = identity.segmentBytes }
+                if identity.logUUID == logUUID { strangers[identity.segment] = identity.segmentBytes }
                 segment.life = nil
             }
             // What a durable snapshot says of it goes before what the file says of itself.
@@ -306,8 +309,10 @@ struct Recovery {
         return scan
     }
 
-    /// Segments of this log that stand under another one's name, by their own number: proof that they existed.
-    private var misnamed: [SegmentNumber: UInt64] = [:]
+    /// Segments of this log whose frames cannot be reached, though something in the directory proves that they existed: they
+    /// stand under another one's name, or under theirs stands what is no file or says nothing of itself. By their own number,
+    /// with their sizes; 0 where nobody knows.
+    private var strangers: [SegmentNumber: UInt64] = [:]
     private var directorySyncError: FileError?
 
     /// What was read may stand in the page cache only: written by a process that was killed before its sync, or left
@@ -401,7 +406,10 @@ struct Recovery {
         _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
     ) throws(LogError) -> Outcome {
         var tail = judge.tail
-        let jump = noteMisnamed(judge, &tail)
+        for segment in scan where segment.life == nil && segment.identity == nil && segment.holdsAnything {
+            strangers[segment.number] = segment.status.size
+        }
+        let jump = noteStrangers(judge, &tail)
         #if PlantedBugs
             if PlantedBug.reuseSequences.isPlanted { tail.nextSequence = base.snapshot.covered.nextSequence }
         #endif
@@ -471,15 +479,18 @@ struct Recovery {
         }
     }
 
-    /// Where the log seems to end, and a later part of it stands under a wrong name: what that held is not served, and its
-    /// numbers are not used again. True when the sequence jumped.
-    private mutating func noteMisnamed(_ judge: TailJudge, _ tail: inout DurableThrough) -> Bool {
-        let lost = misnamed.filter { number, _ in
+    /// Where the log seems to end, and a later part of it cannot be reached: what that held is not served, and its numbers are
+    /// not used again. True when the sequence jumped.
+    private mutating func noteStrangers(_ judge: TailJudge, _ tail: inout DurableThrough) -> Bool {
+        let lost = strangers.filter { number, _ in
             number >= tail.lsn.segment && !judge.entries.contains { $0.number == number && $0.holdsEvents }
+                && !judge.ledger.voids(number) && !retired.contains(number)
+                && !report.losses.contains { $0.segment == number }
                 && !judge.recordedLosses.contains { $0.reason == .segmentMissing && $0.segment >= number }
         }
         guard let last = lost.keys.max() else { return false }
-        let room = lost.values.reduce(0, +) * TailJudge.mostEventsPerByte
+        let usual = judge.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)
+        let room = lost.values.reduce(0) { $0 + ($1 > 0 ? $1 : usual) } * TailJudge.mostEventsPerByte
         let end = EventSequence(tail.nextSequence.rawValue + room)
         report.losses.append(DamagedRange(.segmentMissing, last, 0, 0, tail.nextSequence, end))
         tail.nextSequence = end

@@ -30,6 +30,8 @@ struct TailSituation: Hashable, Sendable {
         case frame
         /// A later segment with a valid frame. After a seal: the segment that it names is there.
         case segment
+        /// None of them, and a later segment of which the disk does not give the beginning.
+        case unreadable
     }
 
     var found: Found
@@ -59,6 +61,8 @@ enum TailAction: Hashable, Sendable, CaseIterable {
     case damageToStatement
     /// The three of them for bytes that cannot be read: held, not lost.
     case holdToFrame, holdToSegment, holdToStatement
+    /// As `cut`, but what a later segment holds is not known: nothing of it may be overwritten.
+    case holdSegment
     /// The segment that the seal names is not there.
     case missingSegment
 }
@@ -96,7 +100,7 @@ package enum TailTable {
             beyond: [.segment, .openLater], action: .nextSegment),
         TailRow(
             name: "T2 sealed, next segment gone", found: anyFound, previous: [.seal], vouched: [true, false],
-            beyond: [.nothing, .openHere, .frame], action: .missingSegment),
+            beyond: [.nothing, .openHere, .frame, .unreadable], action: .missingSegment),
 
         TailRow(
             name: "T3 valid frame", found: [.frame], previous: open, vouched: [true, false], beyond: anyBeyond,
@@ -119,7 +123,7 @@ package enum TailTable {
             beyond: [.segment], action: .damageToSegment),
         TailRow(
             name: "T8 damage to the proven end", found: invalid, previous: open, vouched: [true],
-            beyond: [.nothing], action: .damageToStatement),
+            beyond: [.nothing, .unreadable], action: .damageToStatement),
 
         // Nobody vouches: with several groups in flight a later group may be whole while an earlier, never acknowledged
         // one is not. Delivering the later one across the hole would invent an order that nobody was promised.
@@ -135,10 +139,15 @@ package enum TailTable {
             beyond: [.segment], action: .holdToSegment),
         TailRow(
             name: "T12 unreadable to the proven end", found: [.unreadable], previous: open, vouched: [true],
-            beyond: [.nothing], action: .holdToStatement),
+            beyond: [.nothing, .unreadable], action: .holdToStatement),
         TailRow(
             name: "T13 unreadable tail", found: [.unreadable], previous: open, vouched: [false],
-            beyond: [.nothing, .frame, .segment], action: .cutUnreadable),
+            beyond: [.nothing, .frame, .segment, .unreadable], action: .cutUnreadable),
+
+        // The frame that opened an epoch there, and cut the log here, may be among what the disk does not give.
+        TailRow(
+            name: "T14 torn tail, next segment unreadable", found: invalid, previous: open, vouched: [false],
+            beyond: [.unreadable], action: .holdSegment),
     ]
 
     /// The row for a situation. Every situation has exactly one.

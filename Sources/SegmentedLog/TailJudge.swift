@@ -114,6 +114,10 @@ struct TailJudge {
         case .accept: preconditionFailure("a frame is accepted with its header")
         case .cut: cut(at: lsn)
         case .cutUnreadable: hold(from: lsn)
+        case .holdSegment:
+            endEntry(at: lsn.offset)
+            enter(outlook.unreadable.promised, at: UInt64(SpaceBudget.identityBytes))
+            hold(from: LSN(segment: scan[index].number, offset: offset))
         case .skipToOpen:
             offset = outlook.opening.promised.lsn.offset
             previous = .frame
@@ -181,6 +185,7 @@ struct TailJudge {
         var opening: EpochLedger.Opening?
         var frame: (offset: UInt64, header: FrameHeader)?
         var segment: (index: Int, header: FrameHeader)?
+        var unreadable: Int?
     }
 
     private func look(at lsn: LSN, in window: SegmentWindow) -> (TailSituation.Found, FrameHeader?) {
@@ -228,8 +233,21 @@ struct TailJudge {
         } else if let segment = nextSegmentWithFrames(after: index) {
             outlook.segment = segment
             outlook.beyond = .segment
+        } else if let unreadable = nextUnreadableSegment() {
+            outlook.unreadable = unreadable
+            outlook.beyond = .unreadable
         }
         return outlook
+    }
+
+    private func nextUnreadableSegment() -> Int? {
+        scan.indices.first { later in
+            guard later > index, scan[later].headersEnd == nil, let window = scan[later].window() else { return false }
+            if case .unreadable = window.probe(at: UInt64(SpaceBudget.identityBytes), verifyingPayload: true) {
+                return true
+            }
+            return false
+        }
     }
 
     private func nextFrame(

@@ -268,4 +268,127 @@ import Testing
               end power 100000 everything
             """)
     }
+
+    /// An opening had made it, and nothing else knew its salt: the log ended in front of it, and its numbers were given again.
+    @Test func theNewestSegmentWithoutItsIdentityWasNotCountedAsLost() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 20000305
+            disk sector 512 block 512 torn
+            channel capacity 1081344 segment 131072 snapshot 4096 groups 8 lease 8 cache 1048576 checkpoint 65536 full block 300 block 4096 lz4 writeThenSync
+            life
+              phase
+                client
+                  put 1 10 stamped
+                  put 1 10
+                  drain 8
+                  put 5 2383
+                  take 6 1
+                  put 1 10
+                client
+                  bookmark
+                  put 6 10
+              end power 136 random 14518534951006668310
+            life
+              phase
+                client
+                  put 1 10 shared stamped
+                  put 1 10 stamped
+                  put 1 10
+                  put 1 10
+                client
+                  put 1 10 stamped
+                  put 5 10
+                  take 2 2
+                client
+                  take 3 1
+                  put 1 10 bookmark stamped
+                  take 12 0
+                client
+                  bookmark
+                  take 2 1
+                client
+                  take 6 2
+                  checkpoint
+              end power 53 random 5923036034417276109
+            life
+              phase
+                client
+                  put 1 10
+              end power 24 random 18033343846399708333
+            life
+              damage garbleIdentity 898462419296729387
+              end close
+            """)
+    }
+
+    /// It listed the segment of an epoch that never began, and the one that the log led to counted as gone.
+    @Test func aCheckpointAfterTwoFailedWritesCostSequences() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 22010033
+            disk sector 512 block 512 torn bothNames
+            channel capacity 286720 segment 20480 snapshot 3072 groups 2 lease 8 cache 0 checkpoint 1048576 full reject lz4 writeThenSync
+            life
+              phase
+                client
+                client
+                  put 4 1626
+                  take 4 2
+                  put 6 1648
+                  commit 2 0
+                  put 1 10 stamped
+                client
+                  put 6 240
+                  put 3 10 bookmark
+                client
+                  put 6 1377
+                  put 6 1377
+                  put 6 1377
+                  put 6 1377
+                  put 6 1377 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end close
+            life
+              end kill 42 random 15646709151187885266
+            life
+              fault submit errno 5 skip 17 count 20 leaves torn delay 0
+              phase
+                client
+                  put 6 1994 stamped
+                  put 6 1994
+                  put 6 1994
+                  put 6 1994
+                  put 6 1994
+                  put 6 1994
+                  put 1 10 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  take 6 100
+                  checkpoint
+              end power 153 everything
+            """)
+    }
 }

@@ -57,6 +57,8 @@ import Testing
         #expect(try log.readings() == texts(0...2), "reading goes on")
         world.disk.faults.removeAll()
         #expect(appendError(log, 5)?.code == .readOnly, "until it is opened again")
+        // Its table is that of an epoch that never began.
+        #expect(throws: error!) { try log.checkpoint() }
         try log.close()
         let (report, readings) = try expectConvergence(world.afterPowerCut())
         #expect(report.losses.isEmpty)

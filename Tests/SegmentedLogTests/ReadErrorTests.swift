@@ -144,6 +144,30 @@ import Testing
         #expect(tags == texts(0...3))
     }
 
+    /// Row 24: the frame that cut the log there, and what was acknowledged behind it, are not taken for a segment without use.
+    @Test func theBeginningOfASegmentThatAFailedWriteMadeIsHeldAndComesBack() throws {
+        let world = World()
+        let log = try world.open()
+        _ = try log.append([put(0)])
+        world.disk.faults.add(Fault(.complete, errno: EIO))
+        #expect(throws: LogError.self) { try log.append([put(1)]) }
+        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(2))
+        let next = world.afterPowerCut()
+        next.disk.remove(World.path + "/checkpoint")
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever))
+        let held = try next.open()
+        #expect(held.recoveryReport.rows["T14 torn tail, next segment unreadable"] == 1)
+        #expect(held.recoveryReport.losses.isEmpty)
+        #expect(held.recoveryReport.unreadable.map(\.segment) == [SegmentNumber(2)])
+        #expect(try held.append([put(3)]).sequences.lowerBound > 2, "sequences may have been used")
+        try held.checkpoint()
+        next.runtime.runUntilIdle()
+        next.disk.faults.removeAll()
+        #expect(try held.readings().filter { Int($0) != nil } == texts([0, 2, 3]))
+        #expect(try next.afterPowerCut().open().readings().filter { Int($0) != nil } == texts([0, 2, 3]))
+    }
+
     /// Row 24: what is held is not let go, though nothing that was read says that there are events in its segment.
     @Test func aSegmentOfWhichNoEventCanBeReadAtOpeningIsKeptAndComesBack() throws {
         let world = World()
