@@ -311,7 +311,9 @@ package final class ChannelRecorder: @unchecked Sendable {
             if model.handedOut.contains(sequence), !event.isRedelivered {
                 object("\(sequence) comes again without mark")
             }
-            if !model.handedOut.contains(sequence), sequence >= markedBefore, event.isRedelivered {
+            // Takers pass by what is being dropped; when that fails, it may be marked as far as the lease goes.
+            let mayBeMarked = sequence < markedBefore || model.dropsOldest && errorCount > 0
+            if !model.handedOut.contains(sequence), !mayBeMarked, event.isRedelivered {
                 object("\(sequence) comes for the first time, with the mark")
             }
             for take in model.takes where take.events.contains(sequence) {

@@ -85,6 +85,10 @@ final class FrameStore {
             }
         }
         reader = nil
+        // Its segment was let go, and for that it was decided; what became of it stands in what is damaged or cannot be read.
+        if let first = log.segments.first?.baseSequence, sequence < first {
+            return .missing(SequenceRange(first: sequence, end: first), log.durableThrough.lsn)
+        }
         return .nothing
     }
 

@@ -152,9 +152,10 @@ extension LogOpening {
         // needs, and that are still there, count as segments.)
         let live = table.entries.count { $0.kind == .reserve }
         if live < 2 { return (.reserve, UInt64(budget.reserveBytes), nil) }
-        // Everything was replayed, so the client's state covers the whole log; new losses must stay to be found again.
+        // Everything was replayed, so the client's state covers the whole log (which may end in a segment that nothing was written
+        // into yet); new losses must stay to be found again.
         let client = clientState?() ?? ClientCheckpoint(through: outcome.tail, bytes: [])
-        guard client.through == outcome.tail, outcome.newLosses.isEmpty,
+        guard client.through.nextSequence == outcome.tail.nextSequence, outcome.newLosses.isEmpty,
             let first = table.entries.dropLast().first(where: { $0.kind == .reserve && !$0.holdsEvents })
         else { return nil }
         table.remove([first.number])

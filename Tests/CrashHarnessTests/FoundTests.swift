@@ -391,4 +391,92 @@ import Testing
               end power 153 everything
             """)
     }
+
+    /// The records of what became of them could not be read, and their segments had been let go: a take that came to them failed for
+    /// ever.
+    @Test func eventsOfASegmentThatWasLetGoWereHeldAndNotThere() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 23000491
+            disk sector 512 block 512
+            channel capacity 401408 segment 20480 snapshot 8192 groups 4 lease 8 cache 0 checkpoint 8192 full reject lz4
+            life
+              phase
+                client
+                client
+                  take 9 2
+                  take 4 2
+                  commit 1 0
+                client
+                  bookmark
+                  put 4 240
+                client
+                  put 1 10
+                  take 2 2
+                  rollback 2
+                  drain 1
+                  bookmark
+                client
+                  put 2 1883
+                  put 3 1706
+                  take 12 1
+                client
+                  put 4 10 shared stamped
+                  put 5 2225
+                  put 1 10
+                  put 3 1156
+                  put 1 10
+              end power 145 random 17853996393795219813
+            life
+              damage unreadable 5027290836902582706
+              end close
+            """)
+    }
+
+    /// Both reserves were in use, and neither was made free for the segment that the opening needed.
+    @Test func aFlippedBitInAnUnusedSegmentKeptAFullChannelShut() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 23020018
+            disk sector 512 block 512 torn bothNames
+            channel capacity 327680 segment 20480 snapshot 3072 groups 2 lease 1 cache 1048576 checkpoint 1048576 full dropNewest
+            life
+              fault complete errno 5 skip 2 count 1 leaves torn delay 0
+              phase
+                client
+                  take 2 2
+                  take 2 1
+                client
+                  put 1 10 shared stamped
+                  put 5 207
+                  put 1 10
+                client
+                  take 10 2
+                  put 3 1913
+                  put 3 159
+                client
+                  put 3 273
+                  put 1 10
+                client
+                  put 6 1975
+                  put 1 10 stamped
+                  put 6 1975
+                  put 6 1975
+                  put 6 1975
+                  put 6 1975
+                  put 6 1975
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+              end power 189 random 5799306239725345561
+            life
+              damage flip 11305346785784490070
+              end close
+            """)
+    }
 }
