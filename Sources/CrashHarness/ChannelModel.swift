@@ -57,8 +57,15 @@ package struct ChannelModel: Sendable {
         package var begun = 0
         /// When its answer came.
         package var ended = 0
+        /// Its commit was in doubt, and what followed decided that it did not count.
+        fileprivate(set) var wasCutOff = false
 
         package var taken: [UInt64] { events.filter { !dead.contains($0) } }
+
+        fileprivate mutating func cutOff() {
+            if isCommitting, answer != .refused { wasCutOff = true }
+            answer = .refused
+        }
     }
 
     /// Who set a bookmark, in the order in which the commits began.
@@ -151,7 +158,7 @@ package struct ChannelModel: Sendable {
             if puts[index].ended < version { puts[index].answer = .refused }
         }
         for index in takes.indices where takes[index].answer == .unknown {
-            if takes[index].ended < version { takes[index].answer = .refused }
+            if takes[index].ended < version { takes[index].cutOff() }
         }
     }
 
@@ -293,17 +300,31 @@ package struct ChannelModel: Sendable {
     package mutating func settle(
         on found: [Found], bookmarks: (String) -> [UInt8]?, _ metrics: ChannelMetrics
     ) -> String? {
-        var newestFirst = self
-        let objection = newestFirst.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: true)
-        // What ended with `outcomeUnknown` was given to another, who has no answer either: it was the one or the other.
-        if objection != nil, takes.contains(where: { $0.answer == .unknown }) {
-            var oldestFirst = self
-            if oldestFirst.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: false) == nil {
-                self = oldestFirst
-                return nil
+        var plain = self
+        let objection = plain.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: true)
+        let unknown = takes.indices.filter { takes[$0].answer == .unknown }
+        if objection != nil, !unknown.isEmpty {
+            // What ended with `outcomeUnknown` was given to another, who has no answer either: it was the one or the other.
+            var ways = [self]
+            // Or it was dropped later.
+            for index in dropsOldest ? unknown.prefix(4) : [] {
+                ways += ways.map { way in
+                    var way = way
+                    way.takes[index].cutOff()
+                    return way
+                }
+            }
+            for way in ways {
+                for newestFirst in [true, false] {
+                    var way = way
+                    if way.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: newestFirst) == nil {
+                        self = way
+                        return nil
+                    }
+                }
             }
         }
-        self = newestFirst
+        self = plain
         return objection
     }
 
@@ -323,6 +344,7 @@ package struct ChannelModel: Sendable {
             guard event.sequence > place else { return "\(event) is no sequence for it" }
             if let objection = self.place(index, at: event.sequence - UInt64(place)) { return objection }
         }
+        if dropsOldest { placeDropped(before: metrics.putEvents + 1) }
         let there = Set(found.map(\.sequence))
         var taken = 0
         var dead = 0
@@ -347,7 +369,7 @@ package struct ChannelModel: Sendable {
         }
         if let objection = settleBookmarks(bookmarks) { return objection }
         for index in takes.indices where takes[index].answer == .none || takes[index].answer == .unknown {
-            takes[index].answer = .refused
+            takes[index].cutOff()
         }
         let put = puts.reduce(0) { $0 + ($1.answer == .done ? $1.count : 0) }
         let expected = [put, found.count, taken, dead, dropped, 0, 0].map(UInt64.init)
@@ -377,6 +399,28 @@ package struct ChannelModel: Sendable {
             for place in 0..<UInt64(puts[index].count) { tags[puts[index].base! + place] = nil }
             puts[index].base = nil
             puts[index].cutOff()
+        }
+    }
+
+    /// A put that has no answer may be durable, and all of its events dropped since: then its numbers are those that no other put
+    /// has.
+    private mutating func placeDropped(before end: UInt64) {
+        let placed = puts.compactMap { put in put.base.map { $0..<$0 + UInt64(put.count) } }
+        var next: UInt64 = 1
+        for range in placed.sorted(by: { $0.lowerBound < $1.lowerBound }) + [end..<end] {
+            while next < range.lowerBound {
+                let room = range.lowerBound - next
+                guard
+                    let index = puts.indices.first(where: {
+                        let put = puts[$0]
+                        return put.base == nil && [.none, .unknown].contains(put.answer) && put.count <= room
+                            && put.floor <= next
+                    })
+                else { break }
+                puts[index].base = next
+                next += UInt64(puts[index].count)
+            }
+            next = max(next, range.upperBound)
         }
     }
 
@@ -418,7 +462,7 @@ package struct ChannelModel: Sendable {
             if take.events.isEmpty { continue }
             // Of a take that counts nothing is there; what is gone of one that does not was dropped later.
             if dropsOldest, take.answer == .unknown, take.taken.contains(where: there.contains) {
-                takes[index].answer = .refused
+                takes[index].cutOff()
                 continue
             }
             let open = take.events.filter { fates[$0] == .perhaps && claims[$0] == 1 }
@@ -438,11 +482,13 @@ package struct ChannelModel: Sendable {
             if take.taken.isEmpty, goneLetters == 0 { continue }
             let mine = take.events.filter { fates[$0] == .perhaps && !there.contains($0) }
             for sequence in mine { fates[sequence] = take.dead.contains(sequence) ? .dead : .taken }
-            takes[index].answer = mine.isEmpty ? .refused : .done
-            if !mine.isEmpty {
-                takes[index].events = mine
-                takes[index].dead.formIntersection(mine)
+            guard !mine.isEmpty else {
+                takes[index].cutOff()
+                continue
             }
+            takes[index].answer = .done
+            takes[index].events = mine
+            takes[index].dead.formIntersection(mine)
         }
         return nil
     }

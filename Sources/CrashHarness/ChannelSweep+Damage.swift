@@ -120,7 +120,9 @@ private struct DamageCheck {
         let isShorter = channel.recoveryReport.tail.lsn < before.channel.recoveryReport.tail.lsn
         let known = Dictionary(before.found.map { ($0.sequence, $0.tag) }, uniquingKeysWith: { first, _ in first })
         for event in found {
-            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag {
+            // Without a trace of the segment that cut it off, what was cut off has its numbers again.
+            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag, !struck.isUnknown
+            {
                 return "\(event) was event \(tag)"
             }
             let index = event.tag / ChannelModel.tagStride
@@ -148,7 +150,8 @@ private struct DamageCheck {
         let there = Set(found.map(\.sequence))
         let lastThere = there.max() ?? 0
         // The commit of a take that was under way may count after all, as a put may.
-        let underWay = Set(atCrash.takes.filter { $0.isCommitting && $0.answer != .refused }.flatMap(\.events))
+        let underWay = Set(
+            atCrash.takes.filter { $0.isCommitting && ($0.answer != .refused || $0.wasCutOff) }.flatMap(\.events))
         let missing = before.found.map(\.sequence).filter {
             !there.contains($0) && !isExcused($0, lastThere: lastThere) && !underWay.contains($0)
         }

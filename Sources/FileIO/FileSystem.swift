@@ -53,6 +53,11 @@ public protocol StorageDirectory: AnyObject, Sendable {
     /// may be assumed about any of them, and the call must not be repeated in the hope of an answer.
     func synchronize() throws(FileError)
 
+    /// How many calls of ``synchronize()`` have failed. The calls are made one at a time, and a failure counts before the next
+    /// one begins. Who reads this before it changes a name, and finds it the same when its own sync has succeeded, knows that no
+    /// other thread's failure has taken that name with it: the kernel reports a failed write once, to whoever comes first.
+    var failedSynchronizations: Int { get }
+
     /// The file system below: block size, room, and what kind it is.
     func volume() throws(FileError) -> VolumeStatus
 

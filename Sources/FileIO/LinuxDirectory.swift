@@ -9,6 +9,9 @@ final class LinuxDirectory: StorageDirectory, @unchecked Sendable {
     private let lockState = Lock()
     /// Under `lockState`: this directory's entry in the table of the process, while it holds the lock.
     private var lockKey: LockTable.Key?
+    private let syncState = Lock()
+    /// Under `syncState`.
+    private var failedSyncs = 0
 
     init(path: String, descriptor: Int32) {
         self.path = path
@@ -105,10 +108,17 @@ final class LinuxDirectory: StorageDirectory, @unchecked Sendable {
 
     func synchronize() throws(FileError) {
         try call(.synchronizeDirectory) { () throws(FileError) in
-            let failure = linux_sync(descriptor)
-            guard failure == 0 else { throw error(.synchronizeDirectory, -failure) }
+            try syncState.withLock { () throws(FileError) in
+                let failure = linux_sync(descriptor)
+                guard failure == 0 else {
+                    failedSyncs += 1
+                    throw error(.synchronizeDirectory, -failure)
+                }
+            }
         }
     }
+
+    var failedSynchronizations: Int { syncState.withLock { failedSyncs } }
 
     /// As documented in ``StorageDirectory``. The block is what the kernel says that O_DIRECT must align to
     /// (`STATX_DIOALIGN`, Linux 6.1), asked of an unnamed file. Where it does not say (older kernels, no permission to

@@ -36,6 +36,7 @@ extension Log {
     /// Removes the oldest reports until there is room for one more; returns what the others take.
     private func makeRoomForReport(_ size: UInt64) throws(FileError) -> UInt64 {
         let own = FileNames.report(epoch)
+        let failures = directory.failedSynchronizations
         var older: [(name: String, bytes: UInt64)] = []
         for name in try directory.list() where FileNames.kind(of: name) == .report {
             guard let status = try directory.status(of: name), status.kind == .regular else { continue }
@@ -55,7 +56,7 @@ extension Log {
             }
         }
         // A name that a crash brings back would take its room again.
-        if there + size > budget.reportBytes { try directory.synchronize() }
+        if there + size > budget.reportBytes { try directory.synchronize(since: failures) }
         return kept
     }
 

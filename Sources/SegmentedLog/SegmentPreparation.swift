@@ -22,6 +22,8 @@ final class SegmentPreparation: @unchecked Sendable {
     private var claimed: UInt64 = 0
     private var reserveIndex: Int?
     private var triedReserve = false
+    /// Of the directory, before the segment got its name.
+    private var syncFailures = 0
 
     private static let zerosAtOnce: UInt64 = 4 << 20
     private static let backOffNanoseconds: UInt64 = 100_000_000
@@ -69,6 +71,7 @@ final class SegmentPreparation: @unchecked Sendable {
                 step = .rename
             case .rename:
                 // Over its final name only now: a name without an identity behind it would be damage.
+                syncFailures = log.directory.failedSynchronizations
                 try log.directory.rename(name, to: finalName)
                 name = finalName
                 step = .directory
@@ -77,7 +80,7 @@ final class SegmentPreparation: @unchecked Sendable {
                     if PlantedBug.skipPreparedNameSync.isPlanted { return ready() }
                 #endif
                 // Without it the whole segment, acknowledged groups included, could be nameless after a crash.
-                try log.directory.synchronize()
+                try log.directory.synchronize(since: syncFailures)
                 return ready()
             }
         } catch {

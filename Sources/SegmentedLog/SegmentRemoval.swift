@@ -29,6 +29,8 @@ final class SegmentRemoval: @unchecked Sendable {
     private var reserves: Set<Int> = []
     private var namesTaken: Set<Int> = []
     private var freedBytes: UInt64 = 0
+    /// Of the directory, before the first name went.
+    private let syncFailures: Int
 
     init(
         _ log: Log, _ entries: [SegmentEntry], _ cause: Cause, completion: (@Sendable (LogError?) -> Void)? = nil
@@ -38,6 +40,7 @@ final class SegmentRemoval: @unchecked Sendable {
         self.entries = entries
         self.cause = cause
         self.completion = completion
+        syncFailures = log.directory.failedSynchronizations
     }
 
     func start() {
@@ -62,7 +65,7 @@ final class SegmentRemoval: @unchecked Sendable {
                     #endif
                     // Before a name may be used again, the old one must be gone for good; and freed room is counted as
                     // free only when the disk cannot bring the file back.
-                    try log.directory.synchronize()
+                    try log.directory.synchronize(since: syncFailures)
                     finish(nil)
                 }
             } catch {

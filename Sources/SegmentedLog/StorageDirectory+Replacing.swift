@@ -1,4 +1,5 @@
 internal import FileIO
+internal import Glibc
 
 extension StorageDirectory {
     /// Makes a file that appears whole: filled under a spare name, synced, and only then renamed to the one that it is for,
@@ -10,6 +11,7 @@ extension StorageDirectory {
         fill: (any StorageFile) throws(FileError) -> Void
     ) throws(FileError) {
         let file = try create(temporary, method: method)
+        let failures = failedSynchronizations
         do throws(FileError) {
             try fill(file)
             if isDurable { try file.synchronize() }
@@ -20,7 +22,16 @@ extension StorageDirectory {
             try? unlink(temporary)
             throw error
         }
-        if isDurable { try synchronize() }
+        if isDurable { try synchronize(since: failures) }
+    }
+
+    /// Makes the names durable that were changed since ``StorageDirectory/failedSynchronizations`` was `failures`. A sync that
+    /// failed since, for whomever, may have been the only word about them, and this one's success says nothing then.
+    func synchronize(since failures: Int) throws(FileError) {
+        try synchronize()
+        guard failedSynchronizations == failures else {
+            throw FileError(.synchronizeDirectory, path: path, errno: EIO)
+        }
     }
 }
 

@@ -86,8 +86,10 @@ final class SimulatedDirectory: StorageDirectory, @unchecked Sendable {
 
     func synchronize() throws(FileError) {
         try checkOpen(.synchronizeDirectory)
-        try fileSystem.synchronizeDirectory(inode, path)
+        try fileSystem.synchronizeDirectory(inode, path) { failedSynchronizations += 1 }
     }
+
+    private(set) var failedSynchronizations = 0
 
     func volume() throws(FileError) -> VolumeStatus {
         try begin(.volume, .volume)

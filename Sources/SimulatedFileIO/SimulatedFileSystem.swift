@@ -90,7 +90,8 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         return inode
     }
 
-    func synchronizeDirectory(_ inode: UInt64, _ path: String) throws(FileError) {
+    /// - Parameter failed: called as soon as it has failed, before the time that the failure takes.
+    func synchronizeDirectory(_ inode: UInt64, _ path: String, failed: () -> Void = {}) throws(FileError) {
         let fault = try disk.begin(.synchronizeDirectory, path, errorAs: .synchronizeDirectory)
         guard let fault, fault.errno != 0 else {
             try carryOut(fault, .synchronizeDirectory, path)
@@ -104,6 +105,7 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
             let count = disk.pendingOperations.count { $0.directory == inode }
             disk.loseDirectoryChanges(of: inode, keepingFirst: count / 2)
         }
+        failed()
         try carryOut(fault, .synchronizeDirectory, path)
     }
 }

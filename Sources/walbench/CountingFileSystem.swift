@@ -49,6 +49,7 @@ private final class CountingDirectory: StorageDirectory {
     func rename(_ oldName: String, to newName: String) throws(FileError) { try counted.rename(oldName, to: newName) }
     func unlink(_ name: String) throws(FileError) { try counted.unlink(name) }
     func synchronize() throws(FileError) { try counted.synchronize() }
+    var failedSynchronizations: Int { inner.failedSynchronizations }
     func volume() throws(FileError) -> VolumeStatus { try counted.volume() }
     func close() { counted.close() }
 }

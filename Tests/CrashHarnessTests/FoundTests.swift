@@ -479,4 +479,65 @@ import Testing
               end close
             """)
     }
+
+    /// A sync of the directory had failed for a segment that was removed, and the next one succeeded for a segment that was made:
+    /// its name was gone after a power cut, with what had been acknowledged in it.
+    @Test func theFailedSyncOfOneNameTookAnotherWithIt() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 24021060
+            disk sector 512 block 512
+            channel capacity 266240 segment 20480 snapshot 3072 groups 2 lease 1000 cache 1048576 checkpoint 8192 full block 300 lz4
+            life
+              phase
+                client
+                  sleep 938
+                  take 6 1
+                  put 1 10 bookmark shared
+                client
+                  put 4 770
+                client
+                  put 1 10
+                  take 8 0
+                  take 5 0
+                client
+                  put 6 1546
+                  put 6 1546 stamped
+                  put 6 1546
+                  put 6 1546
+                  put 6 1546 stamped
+              end power 298 random 11237540328117435750
+            life
+              fault synchronizeDirectory errno 5 skip 2 count 1 leaves torn delay 0
+              phase
+                client
+                  take 7 2
+                client
+                  put 1 10
+                  yield
+                client
+                  put 1 10 shared
+                  put 1 10 stamped
+                  put 1 10 bookmark
+                client
+                  put 6 883
+                  put 6 883
+                  put 6 883
+                  put 6 883
+                  put 6 883
+                  put 6 883
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end power 73 random 3928278283298222364
+            """)
+    }
 }

@@ -63,6 +63,7 @@ private final class CountedDirectory: StorageDirectory {
         usleep(counts.directorySyncMicroseconds.load(ordering: .relaxed))
         try counted.synchronize()
     }
+    var failedSynchronizations: Int { inner.failedSynchronizations }
     func volume() throws(FileError) -> VolumeStatus { try counted.volume() }
     func close() { inner.close() }
 }
