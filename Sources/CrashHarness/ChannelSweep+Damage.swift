@@ -120,17 +120,17 @@ private struct DamageCheck {
         let isShorter = channel.recoveryReport.tail.lsn < before.channel.recoveryReport.tail.lsn
         let known = Dictionary(before.found.map { ($0.sequence, $0.tag) }, uniquingKeysWith: { first, _ in first })
         for event in found {
+            let index = event.tag / ChannelModel.tagStride
+            let wasCutOff = before.model.puts[index].wasUnknown || before.model.puts[index].wasCutOff
             // Without a trace of the segment that cut it off, what was cut off has its numbers again.
-            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag, !struck.isUnknown
-            {
+            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag, !wasCutOff {
                 return "\(event) was event \(tag)"
             }
-            let index = event.tag / ChannelModel.tagStride
             // What was under way at the crash may be there after all: damage in front of a torn group makes a hole of both, and
             // what is whole behind a hole is served.
             let put = before.model.puts[index]
             // So it is with what was cut off: the frame that says so may be damaged.
-            if put.answer == .refused, atCrash.puts[index].answer == .refused, !put.wasUnknown, !put.wasCutOff {
+            if put.answer == .refused, atCrash.puts[index].answer == .refused, !wasCutOff {
                 return "\(event) was cut off or refused before"
             }
             if isShorter { continue }

@@ -62,6 +62,7 @@ final class FrameStore {
             reader = log.makeReader(at: sequence)
             readerNext = sequence
         }
+        var held: DamagedRange?
         while let item = try reader!.next() {
             switch item {
             case .frame(let frame):
@@ -82,14 +83,32 @@ final class FrameStore {
             case .unreadable(let range):
                 readerNext = max(readerNext, range.endSequence)
                 if range.endSequence > sequence { return .unreadable(range) }
+                held = range
             }
         }
         reader = nil
-        // Its segment was let go, and for that it was decided; what became of it stands in what is damaged or cannot be read.
-        if let first = log.segments.first?.baseSequence, sequence < first {
-            return .missing(SequenceRange(first: sequence, end: first), log.durableThrough.lsn)
+        return notFound(sequence, held)
+    }
+
+    /// The reader came to the end of the log. `held`: the last place that the disk did not give.
+    private func notFound(_ sequence: EventSequence, _ held: DamagedRange?) -> Found {
+        let segments = log.segments
+        // In front of the log, or in one of its segments; of the active one nothing can be said yet.
+        guard
+            let segment = segments.first(where: { $0.endSequence > sequence })
+                ?? segments.last(where: { $0.baseSequence > sequence }),
+            segment.baseSequence > sequence || segment.number != segments.last?.number
+        else { return .nothing }
+        if segment.baseSequence <= sequence, var held, held.segment == segment.number {
+            // An opening that could not read the end of a segment gave it numbers for all that may stand there.
+            held.firstSequence = sequence
+            held.endSequence = segment.endSequence
+            return .unreadable(held)
         }
-        return .nothing
+        // Its segment was let go, and for that it was decided; what became of it stands in what is damaged or cannot be read. Or
+        // the end of its segment can be read again, and there was nothing.
+        let end = segment.baseSequence > sequence ? segment.baseSequence : segment.endSequence
+        return .missing(SequenceRange(first: sequence, end: end), log.durableThrough.lsn)
     }
 
     private func keep(_ frame: StoredFrame) -> StoredFrame {

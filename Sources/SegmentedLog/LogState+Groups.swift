@@ -47,7 +47,8 @@ extension LogState {
 
     /// The snapshot that begins a segment: the client's state as it gave it last, and the live segments.
     mutating func firstFrame(of segment: ActiveSegment) -> FramePayload {
-        let client = clientState ?? ClientCheckpoint(through: synced, bytes: [])
+        // Segments may have been let go since the client gave it, by a snapshot that covers more.
+        let client = furthest(clientState ?? ClientCheckpoint(through: synced, bytes: []))
         clientState = nil
         return FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot(client).encode() }
     }

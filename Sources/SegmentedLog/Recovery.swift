@@ -450,8 +450,8 @@ struct Recovery {
         }
         let missing = newLosses.isEmpty ? [] : listed.values.filter { !present.contains($0.number) }
         var base = base
-        if retired.contains(base.snapshot.covered.lsn.segment), let later = judge.lastSnapshot {
-            // The next recovery must not start in a segment that is let go.
+        if retired.contains(where: { $0 >= base.snapshot.covered.lsn.segment }), let later = judge.lastSnapshot {
+            // The next recovery must not go through a segment that is let go.
             base.snapshot = later
         }
         return Outcome(

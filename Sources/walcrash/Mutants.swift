@@ -117,7 +117,7 @@ import Synchronization
         var words: String {
             isCaught
                 ? "caught after \(grouped(states)) states by \(how)"
-                : "NOT CAUGHT in \(grouped(states)) states"
+                : "NOT CAUGHT in \(grouped(states)) states\(how.isEmpty ? "" : ", the last by \(how)")"
         }
 
         func json(_ name: String, _ summary: String) -> JSON {
@@ -133,7 +133,7 @@ import Synchronization
             let child = Child(["mutant", bug.rawValue, "--states", "\(most)"], seconds: seconds)
             let words = (child.lines.last ?? "").split(separator: " ", maxSplits: 2).map { String($0) }
             states = words.count > 1 ? UInt64(words[1]) ?? 0 : 0
-            how = words.count > 2 ? words[2] : "its first script"
+            how = words.count > 2 ? words[2] : words.first == "survived" ? "" : "its first script"
             switch child.end {
             case .code(0): isCaught = words.first == "caught"
             case .code(let code): how = "exit code \(code)"
@@ -141,9 +141,8 @@ import Synchronization
             case .signal:
                 isCaught = true
                 how += ", which trapped"
-            case .tooLong:
-                isCaught = true
-                how += ", which hung"
+            // Whether it hangs, or the machine is busy, nobody can tell.
+            case .tooLong: how += ", when its time was over"
             }
         }
     }

@@ -540,4 +540,82 @@ import Testing
               end power 73 random 3928278283298222364
             """)
     }
+
+    /// It began with what the client had known before a retirement, and without a checkpoint the segments that had gone in
+    /// between were missed.
+    @Test func aSegmentBeganWithASnapshotThatNeededWhatHadBeenLetGo() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 25000047
+            disk sector 512 block 512 torn bothNames notDirect
+            channel capacity 266240 segment 20480 snapshot 3072 groups 1 lease 1000 cache 1048576 checkpoint 1048576 full dropOldest
+            life
+              phase
+                client
+                  put 1 10
+                client
+                  take 10 2
+                  put 4 10
+                  take 5 1
+                  commit 2 2
+                  put 1 10 stamped
+                client
+                  take 8 1
+                  put 6 2091
+                  take 2 0
+                client
+                  events 149
+                  put 5 10
+                  put 5 2001
+                  put 6 10
+                client
+                  put 3 10
+                  bookmark
+                client
+                  put 6 1633
+                  put 6 1633
+                  put 6 1633
+                  put 6 1633
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end close
+            life
+              fault rename errno 27 skip 1 count 1 leaves whole delay 0
+              phase
+                client
+                  put 6 781
+                  put 1 10
+                client
+                  put 2 2094
+                  take 11 1
+                  commit 2 0
+                client
+                  bookmark
+                  put 1 10 bookmark shared
+                client
+                  put 6 1579
+                  put 6 1579
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end power 117 random 4067861016416223067
+            """)
+    }
 }
