@@ -13,6 +13,11 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Tests are built without optimization when `tools/test` asks for it, in a release build, too: what they call is optimized,
+/// and that is what takes the time; optimizing themselves would take minutes.
+let tests =
+    Context.environment["SLUICE_PLAIN_TESTS"] == nil ? strict : strict + [.unsafeFlags(["-Onone"])]
+
 /// For targets that do not know the format otherwise: the names of planted bugs stand in it.
 let plantedBugs = Target.Dependency.byName(name: "LogFormat", condition: .when(traits: ["PlantedBugs"]))
 
@@ -71,33 +76,33 @@ let package = Package(
             name: "walbench", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],
             swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["FileIO"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["FileIO"], path: "Tests/TestSupport", swiftSettings: tests),
         .testTarget(
             name: "LogFormatTests", dependencies: ["LogFormat", "TestSupport"], exclude: ["Golden"],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
-            name: "FileIOTests", dependencies: ["FileIO", "SimulatedFileIO", "TestSupport"], swiftSettings: strict),
+            name: "FileIOTests", dependencies: ["FileIO", "SimulatedFileIO", "TestSupport"], swiftSettings: tests),
         .testTarget(
             name: "SegmentedLogTests",
             dependencies: ["SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
             name: "DurableChannelTests",
             dependencies: [
                 "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "CrashHarness",
                 "TestSupport",
-            ], swiftSettings: strict),
+            ], swiftSettings: tests),
         .testTarget(
             name: "CrashHarnessTests",
             dependencies: ["CrashHarness", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
-            swiftSettings: strict),
+            swiftSettings: tests),
         .testTarget(
             name: "LineTransferTests",
             dependencies: [
                 "LineTransfer", "CrashHarness", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO",
                 "TestSupport",
             ],
-            swiftSettings: strict),
-        .testTarget(name: "SluiceTests", dependencies: ["sluice", "TestSupport"], swiftSettings: strict),
+            swiftSettings: tests),
+        .testTarget(name: "SluiceTests", dependencies: ["sluice", "TestSupport"], swiftSettings: tests),
     ]
 )

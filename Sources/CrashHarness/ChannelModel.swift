@@ -461,7 +461,10 @@ package struct ChannelModel: Sendable {
             // Nothing but its bookmark can tell.
             if take.events.isEmpty { continue }
             // Of a take that counts nothing is there; what is gone of one that does not was dropped later.
-            if dropsOldest, take.answer == .unknown, take.taken.contains(where: there.contains) {
+            // (So is what a put whose outcome is unknown has dropped, though a taker has it since.)
+            let mayBeDropped =
+                dropsOldest && (take.answer == .unknown || puts.contains { $0.answer == .unknown || $0.wasUnknown })
+            if mayBeDropped, take.taken.contains(where: there.contains) {
                 takes[index].cutOff()
                 continue
             }

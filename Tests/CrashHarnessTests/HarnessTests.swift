@@ -1,19 +1,22 @@
 import CrashHarness
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 /// The harness itself: it repeats what it did, finds what is wrong, and makes it small.
 @Suite struct HarnessTests {
     @Test func oneSeedDoesTheSameTwiceAndOnAnyThread() {
+        var depth = ChannelHarness.Depth.random
+        depth.moments = TestDepth.pick(sample: 6, part: 24, whole: 24)
         for seed in [1, 2] as [UInt64] {
             let script = CrashScript.random(seed: seed)
-            let one = ChannelHarness.run(script, .random)
-            let two = ChannelHarness.run(script, .random)
+            let one = ChannelHarness.run(script, depth)
+            let two = ChannelHarness.run(script, depth)
             #expect(one.broken == nil, "\(one.broken?.objection ?? "")")
             #expect(one.traceHash == two.traceHash && one.coverage == two.coverage && one.counts == two.counts)
             #expect(one.coverage.states > 20)
         }
-        var campaign = Campaign(.random) { CrashScript.random(seed: $0) }
+        var campaign = Campaign(depth) { CrashScript.random(seed: $0) }
         campaign.mostScripts = 4
         campaign.firstSeed = 100
         let alone = campaign.run()

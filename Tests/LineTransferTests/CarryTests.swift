@@ -1,6 +1,7 @@
 import CrashHarness
 import DurableChannel
 import SimulatedFileIO
+import TestSupport
 import Testing
 
 @testable import LineTransfer
@@ -34,13 +35,16 @@ import Testing
         return moments
     }
 
+    /// One of so many of the legal ways is tried.
+    private static let sampling = TestDepth.pick(sample: 4, part: 1, whole: 1)
+
     private func crashEverywhere(
         _ run: @escaping (World) throws -> Void, expecting expected: [UInt8], choices: Int, inside: Int
     ) -> CrashTrial<Void>.Report {
         var trial = CrashTrial(
             known: (), prepare: { try $0.prepare(Self.input) }, program: { process, _ in try run(process) },
             check: { process, _ in process.output == expected ? nil : describe(process.output) })
-        trial.choicesPerOperation = choices
+        trial.choicesPerOperation = choices / Self.sampling
         trial.secondCrashEvery = inside
         let report = trial.run()
         #expect(report.operations > 40)
@@ -54,7 +58,7 @@ import Testing
     @Test func aPowerCutOrKillAtAnyOperationCarriesEachLineOnce() throws {
         let result = crashEverywhere({ try $0.carry(batch: 3) }, expecting: Self.input, choices: 16, inside: 90)
         #expect(result.failures == [])
-        #expect(result.states > 500 && result.secondCrashes > 100, "\(result)")
+        #expect(result.states > 500 / Self.sampling && result.secondCrashes > 100 / Self.sampling, "\(result)")
     }
 
     @Test func aPowerCutAtAnyOperationOfASinkThatAppendsKeepsWhatStoodThere() throws {
@@ -65,7 +69,7 @@ import Testing
         }
         let result = crashEverywhere(run, expecting: mine + Self.input, choices: 12, inside: 100)
         #expect(result.failures == [])
-        #expect(result.states > 300, "\(result)")
+        #expect(result.states > 300 / Self.sampling, "\(result)")
     }
 
     @Test func anOutputThatSomebodyElseHasNotSyncedIsMadeDurableBeforeItsLengthCounts() throws {
@@ -77,7 +81,7 @@ import Testing
         buffer.copy(from: mine, at: 0)
         try file.write(buffer, count: mine.count, at: 0)
         for moment in try moments(of: world, { try world.carry(batch: 3) }) {
-            for choice in moment.disk.legalCrashChoices(limit: 8) {
+            for choice in moment.disk.legalCrashChoices(limit: 8 / Self.sampling) {
                 let next = World(moment.disk.crashed(keeping: choice), seed: 7)
                 try next.carry(batch: 3)
                 let output = next.output ?? []

@@ -1,4 +1,5 @@
 import DurableChannel
+import TestSupport
 import Testing
 
 @testable import LineTransfer
@@ -39,7 +40,7 @@ import Testing
 
     @Test func anyInputInAnyReadsGivesThePlainLinesAndHeldOnesStayAsTheyWere() throws {
         var numbers = Numbers(7)
-        for round in 0..<60 {
+        for round in 0..<TestDepth.pick(sample: 12, part: 60, whole: 60) {
             let alphabet: [UInt8] = round % 2 == 0 ? [10, 65, 13] : [10] + (0..<40).map { 60 + $0 }
             let input = (0..<Int.random(in: 0...20_000, using: &numbers)).map { _ in
                 alphabet.randomElement(using: &numbers)!

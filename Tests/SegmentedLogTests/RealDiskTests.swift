@@ -45,7 +45,7 @@ import TestSupport
             let runtime = SystemRuntime()
             defer { runtime.shutdown() }
             let configuration = LogConfiguration(capacityBytes: 1 << 20)
-            for cycle in 0..<1000 {
+            for cycle in 0..<TestDepth.pick(sample: 200, part: 1000, whole: 1000) {
                 let log = try Log.open(
                     at: path, fileSystem: LinuxFileSystem(), runtime: runtime, configuration: configuration)
                 if cycle == 0 { _ = try log.append([put(7)]) }
