@@ -70,8 +70,13 @@ package final class ChannelRecorder: @unchecked Sendable {
     /// Of the last checkpoint that was written, since which nothing was retired.
     private var checkpointMoment: Int?
     private static let longestRetirement = 16
+    private static let longestLife = 4_000
 
     private func note(_ disk: SimulatedDisk, before operation: SimulatedDisk.OperationRecord) {
+        // Nothing that a script asks for takes so many: somebody tries the same again, for ever.
+        precondition(
+            moments.count < Self.longestLife,
+            "a life does not come to its end; its last operations: \(moments.suffix(12).map(\.operation))")
         traits.look(at: disk, isOpening: isOpening)
         var moment = Moment(disk: disk.clone(), model: model, operation: operation.description)
         moment.traits = traits

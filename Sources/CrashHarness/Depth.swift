@@ -11,8 +11,10 @@ extension ChannelHarness {
         public var choiceStride = 1
         /// Every so many distinct states are also crashed at each operation of recovery.
         public var insideEvery = 16
-        /// Of the legal ways to be cut off there at most so many.
+        /// Of the legal ways to be cut off there, in which a part is lost, at most so many.
         public var insideLimit = 3
+        /// At every so many of these operations the process is killed there, too.
+        public var killInsideEvery = 4
         /// Every so many are used afterwards: what was found is taken, producers repeat their commits, more is put.
         public var usedEvery = 4
         /// What was found is taken by so many at a time then.
@@ -45,6 +47,7 @@ extension ChannelHarness {
             var depth = Depth()
             depth.insideEvery = 1
             depth.insideLimit = 4
+            depth.killInsideEvery = 1
             depth.usedEvery = 1
             depth.cutAgainEvery = 1
             depth.bareEvery = 1
