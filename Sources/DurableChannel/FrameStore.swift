@@ -63,6 +63,19 @@ final class FrameStore {
             readerNext = sequence
         }
         var held: DamagedRange?
+        if let found = try readOn(to: sequence, &held) { return found }
+        // Before anything is said of what is not there: once more, everything from where its segment begins, and by a list of
+        // segments that is older than this look.
+        let segments = log.segments
+        let segment = segments.last { $0.baseSequence <= sequence }
+        reader = log.makeReader(from: segment.map { LSN(segment: $0.number, offset: 0) })
+        readerNext = segment?.baseSequence ?? EventSequence(1)
+        held = nil
+        return try readOn(to: sequence, &held) ?? notFound(sequence, held, segments)
+    }
+
+    /// nil when the reader has come to the end of the log. `held`: the last place on the way that the disk did not give.
+    private func readOn(to sequence: EventSequence, _ held: inout DamagedRange?) throws(LogError) -> Found? {
         while let item = try reader!.next() {
             switch item {
             case .frame(let frame):
@@ -87,12 +100,12 @@ final class FrameStore {
             }
         }
         reader = nil
-        return notFound(sequence, held)
+        return nil
     }
 
-    /// The reader came to the end of the log. `held`: the last place that the disk did not give.
-    private func notFound(_ sequence: EventSequence, _ held: DamagedRange?) -> Found {
-        let segments = log.segments
+    private func notFound(
+        _ sequence: EventSequence, _ held: DamagedRange?, _ segments: [SegmentSummary]
+    ) -> Found {
         // In front of the log, or in one of its segments; of the active one nothing can be said yet.
         guard
             let segment = segments.first(where: { $0.endSequence > sequence })
