@@ -70,8 +70,9 @@ final class ScannedSegment {
     }
 
     /// Whether there is anything behind the identity, or may be: a segment that was prepared and never used holds zeros, if
-    /// its file is a new one.
+    /// its file is a new one. One that is not longer than its identity was cut by somebody.
     var holdsAnything: Bool {
+        guard readableEnd > UInt64(SpaceBudget.identityBytes) else { return true }
         let buffer = AlignedBuffer(byteCount: 1 << 20)
         var offset = UInt64(SpaceBudget.identityBytes)
         while offset < readableEnd {

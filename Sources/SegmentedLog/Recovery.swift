@@ -272,7 +272,7 @@ struct Recovery {
         for number in inventory.segments
         where number >= base.snapshot.covered.lsn.segment && !retired.contains(number) {
             guard let segment = try open(number) else {
-                strangers[number] = 0
+                if (try? directory.status(of: FileNames.segment(number)))?.kind != .regular { strangers[number] = 0 }
                 continue
             }
             #if PlantedBugs
@@ -310,8 +310,8 @@ struct Recovery {
     }
 
     /// Segments of this log whose frames cannot be reached, though something in the directory proves that they existed: they
-    /// stand under another one's name, or under theirs stands what is no file or says nothing of itself. By their own number,
-    /// with their sizes; 0 where nobody knows.
+    /// stand under another one's name, or what stands under their own is no file, or does not say what it is. By their own
+    /// number, with their sizes; 0 where nobody knows.
     private var strangers: [SegmentNumber: UInt64] = [:]
     private var directorySyncError: FileError?
 
@@ -406,8 +406,9 @@ struct Recovery {
         _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
     ) throws(LogError) -> Outcome {
         var tail = judge.tail
-        for segment in scan where segment.life == nil && segment.identity == nil && segment.holdsAnything {
-            strangers[segment.number] = segment.status.size
+        for segment in scan where segment.life == nil && segment.identity == nil {
+            guard segment.number >= tail.lsn.segment, segment.holdsAnything else { continue }
+            strangers[segment.number] = 0
         }
         let jump = noteStrangers(judge, &tail)
         #if PlantedBugs
