@@ -88,6 +88,8 @@ package struct ChannelModel: Sendable {
     package var dropsOldest = false
     /// Changes with each change of anything above.
     package private(set) var version = 0
+    /// When it was last compared with what was found.
+    private var settledAt = 0
     /// Under a weaker durability: what was answered since then may have been acknowledged before it was durable. nil under
     /// `commit`.
     private var weakSince: Int?
@@ -381,6 +383,7 @@ package struct ChannelModel: Sendable {
         ]
         // The opening that found it has made it durable.
         synchronized(at: version)
+        settledAt = version
         if expected != counted {
             return "put, held, taken, dead, dropped, lost, unreadable are counted as \(counted) and are \(expected)"
         }
@@ -462,8 +465,8 @@ package struct ChannelModel: Sendable {
             if take.events.isEmpty { continue }
             // Of a take that counts nothing is there; what is gone of one that does not was dropped later.
             // (So is what a put whose outcome is unknown has dropped, though a taker has it since.)
-            let mayBeDropped =
-                dropsOldest && (take.answer == .unknown || puts.contains { $0.answer == .unknown || $0.wasUnknown })
+            let isInDoubt = take.answer == .unknown || puts.contains { $0.wasUnknown && $0.ended >= settledAt }
+            let mayBeDropped = dropsOldest && isInDoubt
             if mayBeDropped, take.taken.contains(where: there.contains) {
                 takes[index].cutOff()
                 continue

@@ -41,6 +41,7 @@ extension ChannelSweep {
         if let objection = try check.objection(to: found, channel) {
             return "\(objection); found \(found); \(channel.recoveryReport)"
         }
+        if let objection = try lookAgain(at: disk, check) { return objection }
         let next: UInt64
         do throws(ChannelError) {
             var put = try channel.beginPut()
@@ -60,6 +61,25 @@ extension ChannelSweep {
         guard isRight else { return "\(found) were there, and \(taken) were taken" }
         try channel.close()
         return channel.metrics.isBalanced ? nil : "not balanced: \(channel.metrics)"
+    }
+
+    /// What the disk did not give is there when it does, also when the channel was opened once more before that.
+    private func lookAgain(at disk: SimulatedDisk, _ check: DamageCheck) throws -> String? {
+        guard let fault = check.struck.fault else { return nil }
+        var disk = disk
+        for isGiven in [false, true] {
+            disk = disk.crashed(keeping: .nothing)
+            if !isGiven { disk.faults.add(fault) }
+            let world = SimulatedProcess(disk, seed: Self.lookingSeed)
+            world.isLastOnItsDisk = true
+            let channel = try open(world)
+            coverage.note(channel.recoveryReport)
+            var found: [ChannelModel.Found] = []
+            try lookAtAll(channel, check.before.model, &found)
+            guard isGiven, let objection = check.objection(toHeld: found, channel.metrics) else { continue }
+            return "\(objection); found \(found); \(channel.recoveryReport)"
+        }
+        return nil
     }
 
     /// A take ends at a hole, and the next one goes on behind it: until there is nothing, and then all are rolled back.
@@ -123,7 +143,8 @@ private struct DamageCheck {
             let index = event.tag / ChannelModel.tagStride
             let wasCutOff = before.model.puts[index].wasUnknown || before.model.puts[index].wasCutOff
             // Without a trace of the segment that cut it off, what was cut off has its numbers again.
-            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag, !wasCutOff {
+            let mayBeOther = wasCutOff && kind != .unreadable
+            if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag, !mayBeOther {
                 return "\(event) was event \(tag)"
             }
             // What was under way at the crash may be there after all: damage in front of a torn group makes a hole of both, and
@@ -147,20 +168,12 @@ private struct DamageCheck {
     private func objection(
         toMissing found: [ChannelModel.Found], _ metrics: ChannelMetrics
     ) throws(LogError) -> String? {
-        let there = Set(found.map(\.sequence))
-        let lastThere = there.max() ?? 0
-        // The commit of a take that was under way may count after all, as a put may.
-        let underWay = Set(
-            atCrash.takes.filter { $0.isCommitting && ($0.answer != .refused || $0.wasCutOff) }.flatMap(\.events))
-        let missing = before.found.map(\.sequence).filter {
-            !there.contains($0) && !isExcused($0, lastThere: lastThere) && !underWay.contains($0)
-        }
+        let lastThere = found.last?.sequence ?? 0
+        let missing = missing(found).filter { !isExcused($0, lastThere: lastThere) }
         guard metrics.isBalanced else { return "not balanced: \(metrics)" }
         guard !missing.isEmpty else { return nil }
-        let was = before.channel.metrics
-        // A drop that was under way may count after all, too.
-        let dropped = metrics.overflow > was.overflow ? metrics.overflow - was.overflow : 0
-        let accounted = metrics.lostEvents - was.lostEvents + metrics.unreadableEvents + dropped
+        let dropped = dropped(metrics)
+        let accounted = metrics.lostEvents - before.channel.metrics.lostEvents + metrics.unreadableEvents + dropped
         if UInt64(missing.count) > accounted {
             return "\(missing) are missing, and \(accounted) counted as lost; \(metrics)"
         }
@@ -170,5 +183,26 @@ private struct DamageCheck {
         let others = missing.filter { !touched.contains($0) && (kind != .unreadable || $0 < provenEnd) }
         return others.count <= Int(dropped)
             ? nil : "\(others) are missing, and \(struck.bytes) hold only \(touched.sorted()); \(metrics)"
+    }
+
+    /// When the disk gives again what it did not give.
+    func objection(toHeld found: [ChannelModel.Found], _ metrics: ChannelMetrics) -> String? {
+        let missing = missing(found)
+        guard missing.count > dropped(metrics) else { return nil }
+        return "\(missing) are missing, though the disk gives everything again; \(metrics)"
+    }
+
+    private func missing(_ found: [ChannelModel.Found]) -> [UInt64] {
+        let there = Set(found.map(\.sequence))
+        // The commit of a take that was under way may count after all, as a put may.
+        let underWay = Set(
+            atCrash.takes.filter { $0.isCommitting && ($0.answer != .refused || $0.wasCutOff) }.flatMap(\.events))
+        return before.found.map(\.sequence).filter { !there.contains($0) && !underWay.contains($0) }
+    }
+
+    /// A drop that was under way may count after all, too.
+    private func dropped(_ metrics: ChannelMetrics) -> UInt64 {
+        let was = before.channel.metrics.overflow
+        return metrics.overflow > was ? metrics.overflow - was : 0
     }
 }

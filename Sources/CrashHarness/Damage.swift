@@ -18,6 +18,8 @@ extension CrashScript.Damage {
         var bytes: [String: [Range<Int>]] = [:]
         /// The segment that was removed, if one was.
         var removed: String?
+        /// What the disk does not give.
+        var fault: Fault?
         /// Nothing that is left says that it existed.
         var isUnknown = false
 
@@ -129,10 +131,11 @@ extension CrashScript.Damage {
             return Struck(
                 words: "\(name) and \(other) exchanged", bytes: [name: [whole], other: [0..<others.count]])
         case .unreadable:
-            disk.faults.add(
-                Fault(
-                    .read, errno: 5, on: .name(name), range: UInt64(page.lowerBound)..<UInt64(page.upperBound),
-                    count: Fault.forever))
+            let fault = Fault(
+                .read, errno: 5, on: .name(name), range: UInt64(page.lowerBound)..<UInt64(page.upperBound),
+                count: Fault.forever)
+            disk.faults.add(fault)
+            struck.fault = fault
             return struck
         case .replace:
             disk.remove(path)

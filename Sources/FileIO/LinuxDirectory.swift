@@ -9,8 +9,10 @@ final class LinuxDirectory: StorageDirectory, @unchecked Sendable {
     private let lockState = Lock()
     /// Under `lockState`: this directory's entry in the table of the process, while it holds the lock.
     private var lockKey: LockTable.Key?
+    /// One sync at a time: the kernel tells of a failure once, and whoever asks next must find it counted.
+    private let syncTurn = Lock()
     private let syncState = Lock()
-    /// Under `syncState`.
+    /// Under `syncState`, so that whoever reads it waits for no disk.
     private var failedSyncs = 0
 
     init(path: String, descriptor: Int32) {
@@ -108,10 +110,10 @@ final class LinuxDirectory: StorageDirectory, @unchecked Sendable {
 
     func synchronize() throws(FileError) {
         try call(.synchronizeDirectory) { () throws(FileError) in
-            try syncState.withLock { () throws(FileError) in
+            try syncTurn.withLock { () throws(FileError) in
                 let failure = linux_sync(descriptor)
                 guard failure == 0 else {
-                    failedSyncs += 1
+                    syncState.withLock { failedSyncs += 1 }
                     throw error(.synchronizeDirectory, -failure)
                 }
             }

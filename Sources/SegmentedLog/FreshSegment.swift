@@ -15,8 +15,8 @@ struct FreshSegment {
     ///   - frames: the first group: snapshot, open frame, and frames carried over.
     ///   - reserve: the reserve file to use instead of a new one, when there is no room.
     func make(
-        _ identity: IdentityBlock, frames: [FramePayload], epoch: Epoch, nonce: UInt64, stated: DurableThrough,
-        nextSequence: EventSequence, reserve: Int?
+        _ identity: IdentityBlock, frames: [FramePayload], _ numbering: GroupCommit.Numbering, epoch: Epoch,
+        nonce: UInt64, stated: DurableThrough, reserve: Int?
     ) throws(FileError) -> (segment: ActiveSegment, group: GroupCommit) {
         // The reserve keeps its name until it has another one: under a spare name a crash would cost it.
         let name = reserve.map(FileNames.reserve) ?? FileNames.temporary(runtime.randomNonzero())
@@ -34,7 +34,7 @@ struct FreshSegment {
                 segment: segment,
                 plan: GroupPlan(frames, blockBytes: budget.blockBytes),
                 frames: frames, tickets: [], firstFrames: [], epoch: epoch, nonce: nonce, stated: stated,
-                nextSequence: nextSequence, opensEpoch: true)
+                numbering: numbering, opensEpoch: true)
             let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)
             group.assemble(into: buffer, commitTime: runtime.wallClock())
             try file.write(buffer, count: group.plan.totalBytes, at: group.offset)

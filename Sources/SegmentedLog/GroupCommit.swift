@@ -30,7 +30,7 @@ final class GroupCommit: @unchecked Sendable {
 
     init(
         segment: ActiveSegment, plan: GroupPlan, frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int],
-        epoch: Epoch, nonce: UInt64, stated: DurableThrough, nextSequence: EventSequence, opensEpoch: Bool
+        epoch: Epoch, nonce: UInt64, stated: DurableThrough, numbering: Numbering, opensEpoch: Bool
     ) {
         self.segment = segment
         offset = segment.cursor
@@ -42,15 +42,27 @@ final class GroupCommit: @unchecked Sendable {
         self.nonce = nonce
         self.stated = stated
         self.opensEpoch = opensEpoch
-        var next = nextSequence
+        baseSequences = numbering.bases
+        end = DurableThrough(
+            lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.totalBytes)), nextSequence: numbering.next)
+    }
+
+    /// Which sequences the events of each frame have.
+    struct Numbering {
         var bases: [EventSequence] = []
-        for frame in frames {
+        /// What the next event after the group gets.
+        var next: EventSequence
+
+        /// One after the other.
+        init(_ frames: [FramePayload], from first: EventSequence) {
+            next = first
+            for frame in frames { append(frame) }
+        }
+
+        mutating func append(_ frame: FramePayload) {
             bases.append(next)
             next = EventSequence(next.rawValue + UInt64(frame.eventCount))
         }
-        baseSequences = bases
-        end = DurableThrough(
-            lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.totalBytes)), nextSequence: next)
     }
 
     var beginsSegment: Bool { offset == UInt64(SpaceBudget.identityBytes) }

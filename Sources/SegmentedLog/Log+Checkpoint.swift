@@ -12,6 +12,7 @@ extension Log {
             if let obstacle = checkpointObstacle { throw obstacle }
             let client = state.furthest(client)
             if let error = snapshotError(client) { throw error }
+            state.keepFurthest(client)
             state.bytesSinceCheckpoint = 0
             return (state.snapshot(client), state.synced)
         }

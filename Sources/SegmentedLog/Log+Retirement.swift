@@ -97,6 +97,7 @@ extension Log {
         let chosen = Set(numbers.filter { mayRetire($0, covered: client.through.lsn) })
         guard !chosen.isEmpty || !state.leaving.isEmpty else { return RetirementPlan() }
         if let error = snapshotError(client) { return RetirementPlan(failure: error) }
+        state.keepFurthest(client)
         state.retiring.formUnion(chosen)
         state.retirementsUnderWay += 1
         backgroundCount += 1

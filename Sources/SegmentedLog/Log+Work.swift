@@ -60,6 +60,7 @@ extension Log {
             state.pendingNonce = nonce
             let value = state.furthest(client)
             if let error = snapshotError(value) { return state.turnAwayAll(error) }
+            state.keepFurthest(value)
             state.forgetEras(before: value.through.lsn)
             state.clientState = value
             return []

@@ -40,7 +40,8 @@ extension LogOpening {
         let group = GroupCommit(
             segment: segment, plan: GroupPlan(frames, blockBytes: budget.blockBytes),
             frames: frames, tickets: [], firstFrames: [], epoch: epoch.epoch, nonce: epoch.nonce,
-            stated: outcome.tail, nextSequence: outcome.tail.nextSequence, opensEpoch: true)
+            stated: outcome.tail, numbering: GroupCommit.Numbering(frames, from: outcome.tail.nextSequence),
+            opensEpoch: true)
         do throws(FileError) {
             try write(group)
         } catch {
@@ -92,8 +93,10 @@ extension LogOpening {
         // Segments behind the cut are void; the one that is cut ends there.
         table.remove(Set(table.entries.map(\.number).filter { $0 > cut.lsn.segment }))
         table.update(cut.lsn.segment) { $0.endOffset = max(cut.lsn.offset, UInt64(SpaceBudget.identityBytes)) }
-        let frames = try carried.map { (frame) throws(LogError) in try Self.again(frame) }
-        let bytes = frames.reduce(budget.firstGroupBytes) { $0 + $1.minimumFrameBytes }
+        let frames = try carried.map { (frame) throws(LogError) in
+            CarriedFrame(payload: try Self.again(frame), base: frame.header.baseSequence)
+        }
+        let bytes = frames.reduce(budget.firstGroupBytes) { $0 + $1.payload.minimumFrameBytes }
         let size = budget.segmentBytes(forGroupOf: SpaceBudget.roundUp(bytes, to: budget.blockBytes))
         let inUse = segmentBytesOnDisk(table)
         let useReserve = inUse + size > budget.segmentBudgetBytes && frames.isEmpty
@@ -119,7 +122,8 @@ extension LogOpening {
             let record = openRecord(cut: cut, previous: outcome.highestEpoch, reason)
             do throws(LogError) {
                 let (method, made) = try makeFresh(
-                    identity, snapshot, record, epoch, stated: cut, carried: frames, reserve: attempt.2)
+                    identity, snapshot, record, epoch, stated: cut, carried: frames, next: outcome.tail.nextSequence,
+                    reserve: attempt.2)
                 if let used = attempt.2 { reserves.remove(used) }
                 table = changed
                 for (index, frame) in carried.enumerated() {
@@ -193,7 +197,7 @@ extension LogOpening {
         }
     }
 
-    /// The same frame for another place: payload and numbers as they were.
+    /// The same frame for another place.
     static func again(_ frame: ReplayedFrame) throws(LogError) -> FramePayload {
         do throws(FormatError) {
             let raw = try FramePayload.decompress(frame.payload.rawSpan, header: frame.header)
@@ -204,6 +208,12 @@ extension LogOpening {
             throw LogError(.damaged, "the frame at \(frame.lsn) cannot be carried over: \(error)", lsn: frame.lsn)
         }
     }
+}
+
+/// A frame that recovery writes again in another place. It keeps its numbers, whatever is missing before it.
+struct CarriedFrame {
+    var payload: FramePayload
+    var base: EventSequence
 }
 
 private final class FailureBox: @unchecked Sendable {

@@ -102,7 +102,7 @@ struct LogOpening {
         let snapshot = Snapshot(covered: start, epoch: Epoch(0), nonce: 0, segments: [entry])
         let record = openRecord(cut: start, previous: Epoch(0), .created)
         let (method, made) = try makeFresh(
-            identity, snapshot, record, epoch, stated: .nothing, carried: [], reserve: nil)
+            identity, snapshot, record, epoch, stated: .nothing, carried: [], next: start.nextSequence, reserve: nil)
         try restored(ClientCheckpoint(through: start, bytes: []))
         report.tail = start
         let log = makeLog(
@@ -182,20 +182,27 @@ struct LogOpening {
 
     func makeFresh(
         _ identity: IdentityBlock, _ snapshot: Snapshot, _ record: OpenRecord, _ epoch: EpochStart,
-        stated: DurableThrough, carried: [FramePayload], reserve: Int?
+        stated: DurableThrough, carried: [CarriedFrame], next: EventSequence, reserve: Int?
     ) throws(LogError) -> (WriteMethod, (segment: ActiveSegment, group: GroupCommit)) {
         let first = [
             FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() },
             FramePayload.own(.open) { () throws(FormatError) in try record.encode() },
         ]
+        var numbering = GroupCommit.Numbering(first, from: record.nextSequence)
+        for frame in carried {
+            numbering.next = frame.base
+            numbering.append(frame.payload)
+        }
+        // What was lost or cannot be read behind the last of them may have had numbers, too.
+        numbering.next = max(numbering.next, next)
         for method in writeMethods {
             do throws(FileError) {
                 let fresh = FreshSegment(directory: directory, runtime: runtime, budget: budget, method: method)
                 return (
                     method,
                     try fresh.make(
-                        identity, frames: first + carried, epoch: epoch.epoch, nonce: epoch.nonce, stated: stated,
-                        nextSequence: record.nextSequence, reserve: reserve)
+                        identity, frames: first + carried.map(\.payload), numbering, epoch: epoch.epoch,
+                        nonce: epoch.nonce, stated: stated, reserve: reserve)
                 )
             } catch {
                 if error.reason == .unsupported { continue }

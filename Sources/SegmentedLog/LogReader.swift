@@ -190,13 +190,15 @@ public final class LogReader: @unchecked Sendable {
             }
             if let entry {
                 var end = entry.endOffset == 0 ? UInt64(entry.segmentBytes) : entry.endOffset
-                if segment == durable.lsn.segment { end = min(end, durable.lsn.offset) }
+                // A later segment may be begun already, with numbers behind what is still on its way here.
+                let isLast = segment == durable.lsn.segment
+                if isLast { end = min(end, durable.lsn.offset) }
                 if segment > durable.lsn.segment { return nil }
                 if offset < end {
-                    return Place(
-                        end: end, isEnded: entry.endOffset != 0, nextBase: next?.baseSequence ?? durable.nextSequence)
+                    let nextBase = isLast ? durable.nextSequence : next?.baseSequence ?? durable.nextSequence
+                    return Place(end: end, isEnded: entry.endOffset != 0, nextBase: nextBase)
                 }
-                if segment == durable.lsn.segment { return nil }
+                if isLast { return nil }
             }
             guard let next, next.number <= durable.lsn.segment else { return nil }
             leave()
@@ -285,7 +287,8 @@ public final class LogReader: @unchecked Sendable {
         }
     }
 
-    /// Steps over what is no frame: quietly where a later epoch has cut the log, else with a word about what is missing.
+    /// Steps over what is no frame: quietly where a later epoch has cut the log, else with a word about what is missing. A hole
+    /// of which the disk does not give all is not damage: nobody knows what it held.
     private func pass(_ window: SegmentWindow, _ place: Place, unreadable: Bool) -> LogItem? {
         let from = offset
         let ledger = ledger(of: window)
@@ -300,11 +303,15 @@ public final class LogReader: @unchecked Sendable {
             if counts(header), !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn),
                 case .frame = window.probe(at: position, verifyingPayload: true)
             {
-                return skip(to: position, at: position, header.baseSequence, unreadable)
+                return skip(
+                    to: position, at: position, header.baseSequence,
+                    unreadable || !window.gives(from: from, to: position))
             }
             search = position + 8
         }
-        return skip(to: place.end, at: place.isEnded ? place.end : 0, place.nextBase, unreadable)
+        return skip(
+            to: place.end, at: place.isEnded ? place.end : 0, place.nextBase,
+            unreadable || !window.gives(from: from, to: place.end))
     }
 
     /// The openings of this segment; surveyed once, however many holes it has.

@@ -239,12 +239,15 @@ struct LogState {
 
     // MARK: The client's state
 
-    /// The furthest state of the client that was seen: two threads may ask for it, and the older answer come last.
-    mutating func furthest(_ client: ClientCheckpoint) -> ClientCheckpoint {
+    /// The furthest state of the client that went into a snapshot, or this one: two threads may ask for it, and the older answer
+    /// come last.
+    func furthest(_ client: ClientCheckpoint) -> ClientCheckpoint {
         if let known = furthestClient, known.through.lsn > client.through.lsn { return known }
-        furthestClient = client
         return client
     }
+
+    /// It fits into a snapshot, and none will be written that covers less.
+    mutating func keepFurthest(_ client: ClientCheckpoint) { furthestClient = client }
 
     /// The pointers as a snapshot states them. Segments being retired are still listed, until the snapshot that lets
     /// them go is durable; that one names them in `excluding`.

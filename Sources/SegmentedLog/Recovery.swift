@@ -152,9 +152,9 @@ struct Recovery {
             return segment
         } catch {
             if error.code == .newerVersion { throw error }
-            if let reason = error.fileError?.reason, reason == .outOfResources || reason == .notPermitted {
-                throw error
-            }
+            // Another kind of file, or none any more, is no segment. Of one that cannot be opened now nobody knows what it holds,
+            // and going on without it would give its numbers to other events.
+            guard let reason = error.fileError?.reason, reason == .wrongKind || reason == .notFound else { throw error }
             let remark = "\(error)"
             if !report.remarks.contains(remark) { report.remarks.append(remark) }
             return nil
@@ -290,7 +290,10 @@ struct Recovery {
                     "\(FileNames.segment(number)) is segment \(identity.segment) of log \(identity.logUUID): not this one"
                 )
                 report.foreignFiles.append(FileNames.segment(number))
-                if identity.logUUID == logUUID { strangers[identity.segment] = identity.segmentBytes }
+                if identity.logUUID == logUUID {
+                    strangers[identity.segment] = identity.segmentBytes
+                    highestNumber = max(highestNumber, identity.segment)
+                }
                 segment.life = nil
             }
             // What a durable snapshot says of it goes before what the file says of itself.
@@ -368,6 +371,12 @@ struct Recovery {
             seal = survey.sealNext
             if let next = seal?.nextSegment { highestNumber = max(highestNumber, next) }
         }
+        // What the disk does not give may hold epochs, too, each of which began with a block of its own. When it gives them again,
+        // none of them may have the number of another.
+        for segment in scan where segment.headersEnd == nil {
+            highestEpoch = Epoch(
+                highestEpoch.rawValue + segment.segmentBytes / UInt64(FormatConstants.blockBytes.lowerBound))
+        }
         // A statement that goes beyond it proves that it was durable, and what is missing before it is damage.
         openings += doubtful.filter { opening in
             statements.contains { $0.lsn > opening.lsn && $0.epoch >= opening.epoch && $0.through.lsn > opening.lsn }
@@ -406,11 +415,7 @@ struct Recovery {
         _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
     ) throws(LogError) -> Outcome {
         var tail = judge.tail
-        for segment in scan where segment.life == nil && segment.identity == nil {
-            guard segment.number >= tail.lsn.segment, segment.holdsAnything else { continue }
-            strangers[segment.number] = 0
-        }
-        let jump = noteStrangers(judge, &tail)
+        let jump = noteStrangers(judge, scan, &tail)
         #if PlantedBugs
             if PlantedBug.reuseSequences.isPlanted { tail.nextSequence = base.snapshot.covered.nextSequence }
         #endif
@@ -482,18 +487,25 @@ struct Recovery {
 
     /// Where the log seems to end, and a later part of it cannot be reached: what that held is not served, and its numbers are
     /// not used again. True when the sequence jumped.
-    private mutating func noteStrangers(_ judge: TailJudge, _ tail: inout DurableThrough) -> Bool {
-        let lost = strangers.filter { number, _ in
-            number >= tail.lsn.segment && !judge.entries.contains { $0.number == number && $0.holdsEvents }
+    private mutating func noteStrangers(
+        _ judge: TailJudge, _ scan: [ScannedSegment], _ tail: inout DurableThrough
+    ) -> Bool {
+        let last = tail.lsn.segment
+        let isUnknown = { [report, retired] (number: SegmentNumber) in
+            number >= last && !judge.entries.contains { $0.number == number && $0.holdsEvents }
                 && !judge.ledger.voids(number) && !retired.contains(number)
                 && !report.losses.contains { $0.segment == number }
                 && !judge.recordedLosses.contains { $0.reason == .segmentMissing && $0.segment >= number }
         }
-        guard let last = lost.keys.max() else { return false }
+        var lost = strangers.filter { isUnknown($0.key) }
+        for segment in scan where segment.life == nil && segment.identity == nil && isUnknown(segment.number) {
+            if segment.holdsAnything { lost[segment.number] = 0 }
+        }
+        guard let newest = lost.keys.max() else { return false }
         let usual = judge.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)
         let room = lost.values.reduce(0) { $0 + ($1 > 0 ? $1 : usual) } * TailJudge.mostEventsPerByte
         let end = EventSequence(tail.nextSequence.rawValue + room)
-        report.losses.append(DamagedRange(.segmentMissing, last, 0, 0, tail.nextSequence, end))
+        report.losses.append(DamagedRange(.segmentMissing, newest, 0, 0, tail.nextSequence, end))
         tail.nextSequence = end
         return true
     }

@@ -158,6 +158,18 @@ final class SegmentWindow {
         return bytes
     }
 
+    /// Whether the disk gives all bytes of a range, as far as there are any.
+    func gives(from start: UInt64, to limit: UInt64) -> Bool {
+        var offset = start
+        let limit = min(limit, end)
+        while offset < limit {
+            let next = min((offset / Self.pageBytes + 1) * Self.pageBytes, limit)
+            guard (try? load(offset, count: Int(next - offset))) != nil else { return false }
+            offset = next
+        }
+        return true
+    }
+
     /// Drops what was read, so that the next call asks the file again.
     func forget() { count = 0 }
 

@@ -12,7 +12,8 @@ struct TailSituation: Hashable, Sendable {
         case nothing
         /// A valid header of an epoch that a later `open` frame has cut here.
         case stale
-        /// The disk does not give the bytes.
+        /// No valid frame, and the disk does not give all bytes of the hole that begins here. (Where somebody vouches it reaches to
+        /// what counts beyond it; else it has no end, and later segments are part of it.)
         case unreadable
     }
 
@@ -30,8 +31,6 @@ struct TailSituation: Hashable, Sendable {
         case frame
         /// A later segment with a valid frame. After a seal: the segment that it names is there.
         case segment
-        /// None of them, and a later segment of which the disk does not give the beginning.
-        case unreadable
     }
 
     var found: Found
@@ -51,7 +50,7 @@ enum TailAction: Hashable, Sendable, CaseIterable {
     case skipToOpen
     /// The log ends here. What stands behind is a torn tail: never acknowledged.
     case cut
-    /// As `cut`, but the disk did not show what is here: nothing may be written into this segment, and the rest is unknown.
+    /// As `cut`, but the disk does not show all of what is here: nothing of it may be written over, and the rest is unknown.
     case cutUnreadable
     /// Damage up to the next valid frame in this segment.
     case damageToFrame
@@ -61,8 +60,6 @@ enum TailAction: Hashable, Sendable, CaseIterable {
     case damageToStatement
     /// The three of them for bytes that cannot be read: held, not lost.
     case holdToFrame, holdToSegment, holdToStatement
-    /// As `cut`, but what a later segment holds is not known: nothing of it may be overwritten.
-    case holdSegment
     /// The segment that the seal names is not there.
     case missingSegment
 }
@@ -100,7 +97,7 @@ package enum TailTable {
             beyond: [.segment, .openLater], action: .nextSegment),
         TailRow(
             name: "T2 sealed, next segment gone", found: anyFound, previous: [.seal], vouched: [true, false],
-            beyond: [.nothing, .openHere, .frame, .unreadable], action: .missingSegment),
+            beyond: [.nothing, .openHere, .frame], action: .missingSegment),
 
         TailRow(
             name: "T3 valid frame", found: [.frame], previous: open, vouched: [true, false], beyond: anyBeyond,
@@ -123,7 +120,7 @@ package enum TailTable {
             beyond: [.segment], action: .damageToSegment),
         TailRow(
             name: "T8 damage to the proven end", found: invalid, previous: open, vouched: [true],
-            beyond: [.nothing, .unreadable], action: .damageToStatement),
+            beyond: [.nothing], action: .damageToStatement),
 
         // Nobody vouches: with several groups in flight a later group may be whole while an earlier, never acknowledged
         // one is not. Delivering the later one across the hole would invent an order that nobody was promised.
@@ -139,15 +136,12 @@ package enum TailTable {
             beyond: [.segment], action: .holdToSegment),
         TailRow(
             name: "T12 unreadable to the proven end", found: [.unreadable], previous: open, vouched: [true],
-            beyond: [.nothing, .unreadable], action: .holdToStatement),
+            beyond: [.nothing], action: .holdToStatement),
+        // The frame that opened an epoch and cut the log here, and what was acknowledged since, may be among what the disk does
+        // not give.
         TailRow(
             name: "T13 unreadable tail", found: [.unreadable], previous: open, vouched: [false],
-            beyond: [.nothing, .frame, .segment, .unreadable], action: .cutUnreadable),
-
-        // The frame that opened an epoch there, and cut the log here, may be among what the disk does not give.
-        TailRow(
-            name: "T14 torn tail, next segment unreadable", found: invalid, previous: open, vouched: [false],
-            beyond: [.unreadable], action: .holdSegment),
+            beyond: [.nothing, .frame, .segment], action: .cutUnreadable),
     ]
 
     /// The row for a situation. Every situation has exactly one.

@@ -84,9 +84,13 @@ struct TailJudge {
         }
         while let window {
             let lsn = LSN(segment: window.life.segment, offset: self.offset)
-            let (found, header) = look(at: lsn, in: window)
+            var (found, header) = look(at: lsn, in: window)
+            let isVouched = proven.lsn > lsn
             var outlook = Outlook()
-            if found != .frame || previous == .seal { outlook = lookBeyond(lsn, in: window) }
+            if found != .frame || previous == .seal {
+                outlook = lookBeyond(lsn, in: window)
+                if previous != .seal, isPartlyUnreadable(lsn, in: window, isVouched, outlook) { found = .unreadable }
+            }
             #if PlantedBugs
                 if PlantedBug.cutDamageAsTail.isPlanted, found != .frame, previous != .seal, outlook.opening == nil {
                     return cut(at: lsn)
@@ -98,7 +102,7 @@ struct TailJudge {
             #endif
             let row = TailTable.row(
                 for: TailSituation(
-                    found: found, previous: previous, vouched: proven.lsn > lsn, beyond: outlook.beyond))
+                    found: found, previous: previous, vouched: isVouched, beyond: outlook.beyond))
             report.rows[row.name, default: 0] += 1
             if let header, row.action == .accept {
                 try accept(header, at: lsn, in: window, replay)
@@ -114,10 +118,6 @@ struct TailJudge {
         case .accept: preconditionFailure("a frame is accepted with its header")
         case .cut: cut(at: lsn)
         case .cutUnreadable: hold(from: lsn)
-        case .holdSegment:
-            endEntry(at: lsn.offset)
-            enter(outlook.unreadable.promised, at: UInt64(SpaceBudget.identityBytes))
-            hold(from: LSN(segment: scan[index].number, offset: offset))
         case .skipToOpen:
             offset = outlook.opening.promised.lsn.offset
             previous = .frame
@@ -140,20 +140,26 @@ struct TailJudge {
             return true
         case .damageToSegment, .holdToSegment:
             let later = outlook.segment.promised
-            lost(action == .holdToSegment, to: framesEnd(of: lsn), endSequence: later.header.baseSequence)
-            endEntry(at: framesEnd(of: lsn))
+            leave(action == .holdToSegment, lsn, until: later.header.baseSequence, for: later.index)
             enter(later.index, at: UInt64(SpaceBudget.identityBytes))
             return true
         case .damageToStatement, .holdToStatement:
-            let isInside = proven.lsn.segment == lsn.segment
-            lost(
-                action == .holdToStatement, to: isInside ? proven.lsn.offset : 0,
-                endSequence: max(proven.nextSequence, expected))
-            if action == .holdToStatement, isInside {
+            let isHeld = action == .holdToStatement
+            let next = max(proven.nextSequence, expected)
+            if proven.lsn.segment == lsn.segment {
+                lost(isHeld, to: proven.lsn.offset, endSequence: next)
                 // What stands behind the proven end may have been acknowledged, and may not be readable either.
                 offset = proven.lsn.offset
                 previous = .frame
+                if isHeld { return true }
+            } else if isHeld, let later = scan.firstIndex(where: { $0.number == proven.lsn.segment }) {
+                leave(isHeld, lsn, until: next, for: later)
+                enter(later, at: proven.lsn.offset)
+                noteHeld()
+                mustStartFresh = true
                 return true
+            } else {
+                lost(isHeld, to: 0, endSequence: next)
             }
             end(at: proven.lsn)
         case .missingSegment:
@@ -184,8 +190,7 @@ struct TailJudge {
         var beyond = TailSituation.Beyond.nothing
         var opening: EpochLedger.Opening?
         var frame: (offset: UInt64, header: FrameHeader)?
-        var segment: (index: Int, header: FrameHeader)?
-        var unreadable: Int?
+        var segment: (index: Int, offset: UInt64, header: FrameHeader)?
     }
 
     private func look(at lsn: LSN, in window: SegmentWindow) -> (TailSituation.Found, FrameHeader?) {
@@ -233,20 +238,45 @@ struct TailJudge {
         } else if let segment = nextSegmentWithFrames(after: index) {
             outlook.segment = segment
             outlook.beyond = .segment
-        } else if let unreadable = nextUnreadableSegment() {
-            outlook.unreadable = unreadable
-            outlook.beyond = .unreadable
         }
         return outlook
     }
 
-    private func nextUnreadableSegment() -> Int? {
-        scan.indices.first { later in
-            guard later > index, scan[later].headersEnd == nil, let window = scan[later].window() else { return false }
-            if case .unreadable = window.probe(at: UInt64(SpaceBudget.identityBytes), verifyingPayload: true) {
-                return true
+    /// Whether the disk withholds part of the hole that begins here: then nobody knows what it held.
+    private func isPartlyUnreadable(
+        _ lsn: LSN, in window: SegmentWindow, _ isVouched: Bool, _ outlook: Outlook
+    ) -> Bool {
+        #if PlantedBugs
+            if PlantedBug.endLogAtUnreadable.isPlanted { return false }
+        #endif
+        if outlook.opening != nil { return false }
+        let known = isVouched ? outlook.frame?.offset ?? framesEnd(of: lsn) : 0
+        // Only a segment that the survey could not go through is looked at once more.
+        if scan[index].headersEnd == nil, !window.gives(from: lsn.offset, to: known > 0 ? known : .max) { return true }
+        guard isVouched else { return scan.indices.contains { $0 > index && leadsToUnreadable(scan[$0]) } }
+        if outlook.frame != nil { return false }
+        guard let later = outlook.segment else { return scan[(index + 1)...].contains { $0.headersEnd == nil } }
+        return scan[(index + 1)..<later.index].contains { $0.headersEnd == nil }
+            || scan[later.index].window()?.gives(from: UInt64(SpaceBudget.identityBytes), to: later.offset) == false
+    }
+
+    /// Whether the frames of a segment, from the first one on, come to a place that the disk does not give. It may hold the frame
+    /// that opened an epoch: it is in the first group.
+    private func leadsToUnreadable(_ segment: ScannedSegment) -> Bool {
+        segment.headersEnd == nil && framesOf(segment)?.isCutShort == true
+    }
+
+    /// Where the frames of a segment end, counted from its first one; nil when it has none that can be read, or may have some.
+    private func framesOf(_ segment: ScannedSegment) -> (end: UInt64, isCutShort: Bool)? {
+        guard let window = segment.window() else { return nil }
+        let start = UInt64(SpaceBudget.identityBytes)
+        var offset = start
+        while true {
+            switch window.probe(at: offset, verifyingPayload: true) {
+            case .frame(let header): offset += UInt64(header.frameBytes)
+            case .unreadable: return (segment.segmentBytes, true)
+            case .badPayload, .nothing: return offset > start ? (offset, false) : nil
             }
-            return false
         }
     }
 
@@ -266,8 +296,8 @@ struct TailJudge {
         return nil
     }
 
-    /// The next segment whose first frame is valid and counts.
-    private func nextSegmentWithFrames(after index: Int) -> (index: Int, header: FrameHeader)? {
+    /// The next segment with a frame that is valid and counts, and the first such frame of it.
+    private func nextSegmentWithFrames(after index: Int) -> (index: Int, offset: UInt64, header: FrameHeader)? {
         for later in scan.indices where later > index {
             let start = UInt64(SpaceBudget.identityBytes)
             guard start < scan[later].headersEnd ?? .max, let window = scan[later].window() else { continue }
@@ -275,10 +305,12 @@ struct TailJudge {
             if case .frame(let header) = window.probe(at: start, verifyingPayload: true),
                 !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected
             {
-                return (later, header)
+                return (later, start, header)
             }
             // Its first frame is damaged; a later one of it counts just as well.
-            if let next = nextFrame(in: window, of: scan[later], after: start) { return (later, next.header) }
+            if let next = nextFrame(in: window, of: scan[later], after: start) {
+                return (later, next.offset, next.header)
+            }
         }
         return nil
     }
@@ -363,11 +395,31 @@ struct TailJudge {
     }
 
     /// Events that cannot be read at present are held like others: a segment that has nothing else must not be let go.
-    private mutating func noteHeld(until end: EventSequence) {
-        guard end > expected else { return }
+    private mutating func noteHeld() {
         var entry = entryHere(from: expected)
         entry.holdsEvents = true
         note(entry)
+    }
+
+    /// Goes from here to a later segment, over what is lost or held, also in whole segments between the two.
+    private mutating func leave(_ unreadable: Bool, _ lsn: LSN, until end: EventSequence, for later: Int) {
+        let first = expected
+        let framesEnd = framesEnd(of: lsn)
+        lost(unreadable, to: framesEnd, endSequence: end)
+        endEntry(at: framesEnd)
+        guard unreadable, first < end else { return }
+        for between in (index + 1)..<later { noteHeldSegment(between, from: first) }
+    }
+
+    /// Where it ends, as far as that is known.
+    @discardableResult
+    private mutating func noteHeldSegment(_ between: Int, from base: EventSequence) -> UInt64 {
+        index = between
+        var entry = known[scan[between].number] ?? entryHere(from: base)
+        entry.holdsEvents = true
+        if entry.endOffset == 0 { entry.endOffset = framesOf(scan[between])?.end ?? scan[between].segmentBytes }
+        note(entry)
+        return entry.endOffset
     }
 
     private mutating func goOn(from lsn: LSN, to target: SegmentNumber) {
@@ -418,18 +470,29 @@ struct TailJudge {
         mustStartFresh = true
     }
 
-    /// Nobody proves what stands here, and the disk does not show it: it may be the last that was acknowledged. So nothing
-    /// in this segment is cut off, and its numbers are not used again; should the disk give it later, it counts.
+    /// Nobody proves what stands here, and the disk does not show all of it: it may be the last that was acknowledged, and the
+    /// seal or the frame that leads on to a later segment. So nothing is cut off, up to the end of the last segment that has
+    /// frames or may have some, and no number is used again; should the disk give it later, it counts.
     private mutating func hold(from lsn: LSN) {
-        let end = EventSequence(
-            expected.rawValue + (scan[index].segmentBytes - lsn.offset) * Self.mostEventsPerByte)
-        report.unreadable.append(DamagedRange(.unreadable, lsn.segment, lsn.offset, 0, expected, end))
-        noteHeld(until: end)
-        expected = max(end, proven.nextSequence)
+        let here = index
+        let last = scan.indices.last { $0 > here && framesOf(scan[$0]) != nil } ?? here
+        var start = lsn
+        var end = scan[here].segmentBytes
+        if last == here || window?.gives(from: lsn.offset, to: .max) == false {
+            noteHeld()
+            endEntry(at: end)
+        } else {
+            // All that the disk does not give is in later ones.
+            endEntry(at: lsn.offset)
+            start = LSN(segment: scan[here + 1].number, offset: UInt64(SpaceBudget.identityBytes))
+        }
+        for later in (here + 1)..<(last + 1) { end = noteHeldSegment(later, from: expected) }
+        let bytes = scan[here...last].reduce(0) { $0 + $1.segmentBytes }
+        let next = EventSequence(expected.rawValue + bytes * Self.mostEventsPerByte)
+        report.unreadable.append(DamagedRange(.unreadable, start.segment, start.offset, 0, expected, next))
+        expected = max(next, proven.nextSequence)
         mustStartFresh = true
-        tail = DurableThrough(
-            lsn: LSN(segment: lsn.segment, offset: scan[index].segmentBytes), nextSequence: expected)
-        endEntry(at: scan[index].segmentBytes)
+        tail = DurableThrough(lsn: LSN(segment: scan[last].number, offset: end), nextSequence: expected)
     }
 
     /// An event takes 8 bytes at least, and LZ4 makes 255 bytes of one at most.
@@ -446,7 +509,7 @@ struct TailJudge {
             unreadable ? .unreadable : .damaged, scan[index].number, offset, end, expected, endSequence)
         if unreadable {
             report.unreadable.append(range)
-            noteHeld(until: endSequence)
+            if endSequence > expected { noteHeld() }
         } else {
             record(range)
         }

@@ -157,7 +157,7 @@ import Testing
         next.disk.faults.add(
             Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever))
         let held = try next.open()
-        #expect(held.recoveryReport.rows["T14 torn tail, next segment unreadable"] == 1)
+        #expect(held.recoveryReport.rows["T13 unreadable tail"] == 1)
         #expect(held.recoveryReport.losses.isEmpty)
         #expect(held.recoveryReport.unreadable.map(\.segment) == [SegmentNumber(2)])
         #expect(try held.append([put(3)]).sequences.lowerBound > 2, "sequences may have been used")
@@ -166,6 +166,165 @@ import Testing
         next.disk.faults.removeAll()
         #expect(try held.readings().filter { Int($0) != nil } == texts([0, 2, 3]))
         #expect(try next.afterPowerCut().open().readings().filter { Int($0) != nil } == texts([0, 2, 3]))
+    }
+
+    /// Row 24: one opening after the other, and no checkpoint between them.
+    @Test func whatIsHeldBehindAFailedWriteIsHeldByEachOpeningUntilTheDiskGivesIt() throws {
+        var world = World()
+        let log = try world.open()
+        _ = try log.append([put(0)])
+        world.disk.faults.add(Fault(.complete, errno: EIO))
+        #expect(throws: LogError.self) { try log.append([put(1)]) }
+        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(2))
+        world = world.afterPowerCut()
+        world.disk.remove(World.path + "/checkpoint")
+        let fault = Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever)
+        for tag in 3..<6 {
+            world.disk.faults.add(fault)
+            let held = try world.open()
+            #expect(held.recoveryReport.losses.isEmpty)
+            #expect(held.recoveryReport.unreadable.count == 1)
+            _ = try held.append([put(tag)])
+            #expect(try held.readings().filter { Int($0) != nil } == texts([0] + Array(3...tag)))
+            world = world.afterPowerCut()
+        }
+        world.disk.faults.removeAll()
+        #expect(try world.open().readings().filter { Int($0) != nil } == texts([0, 2, 3, 4, 5]))
+    }
+
+    /// Row 24: behind a group of which only the first part was written, an opening began its epoch in the next block.
+    @Test func aTornTailWithTheNextOpenFrameInABadSectorIsHeldAndComesBack() throws {
+        let world = World()
+        let log = try world.open()
+        _ = try log.append([put(0), put(1, bytes: 600)])
+        var frame = try world.frame(tag: 1)
+        let next = world.afterPowerCut()
+        try next.overwrite(World.segment(1), frame.offset..<(frame.offset + 8))
+        let second = try next.open()
+        #expect(second.recoveryReport.rows["T9 torn tail"] == 1)
+        let receipt = try second.append([put(2)])
+        #expect(receipt.lsn.segment == SegmentNumber(1))
+        frame = try next.frame(tag: 2)
+        let third = next.afterPowerCut()
+        third.disk.remove(World.path + "/checkpoint")
+        third.disk.faults.add(
+            Fault(
+                .read, errno: EIO, on: .name(World.segment(1)), range: UInt64(frame.offset - 512)..<16384,
+                count: Fault.forever))
+        let held = try third.open()
+        #expect(held.recoveryReport.losses.isEmpty)
+        #expect(held.recoveryReport.unreadable.count == 1)
+        #expect(try held.append([put(3)]).sequences.lowerBound > receipt.sequences.lowerBound)
+        let readings = try held.readings()
+        #expect(readings.filter { Int($0) != nil } == texts([0, 3]))
+        #expect(!readings.contains { $0.hasPrefix("damaged") }, "\(readings)")
+        let fourth = third.afterPowerCut()
+        fourth.disk.faults.removeAll()
+        #expect(try fourth.open().readings().filter { Int($0) != nil } == texts([0, 2, 3]))
+    }
+
+    /// Row 24: an epoch that cannot be seen keeps its number.
+    @Test func aSegmentWhoseLastEpochCannotBeReadComesBackThoughAnotherWasBegun() throws {
+        let world = try World.killed()
+        #expect(try world.open().append([put(60)]).lsn.segment == SegmentNumber(5))
+        let frame = try world.frame(tag: 60)
+        let next = world.afterPowerCut()
+        let fault = Fault(
+            .read, errno: EIO, on: .name(World.segment(5)), range: UInt64(frame.offset - 512)..<16384,
+            count: Fault.forever)
+        next.disk.faults.add(fault)
+        let held = try next.open()
+        #expect(held.recoveryReport.losses.isEmpty && held.recoveryReport.unreadable.count == 1)
+        let after = next.afterPowerCut()
+        after.disk.faults.removeAll()
+        #expect(try after.open().readings().filter { Int($0) != nil } == texts(0...60))
+    }
+
+    /// Row 24: nothing else says that the segment behind it was begun.
+    @Test func aSegmentBehindASealInABadSectorIsHeldAndComesBack() throws {
+        let world = World()
+        let log = try world.open()
+        var tag = 0
+        while try log.append([put(tag, bytes: 900)]).lsn.segment == SegmentNumber(1) { tag += 1 }
+        let seal = try #require(try world.frames(1).first { $0.header.type == .seal })
+        let next = world.afterPowerCut()
+        next.disk.remove(World.path + "/checkpoint")
+        next.disk.faults.add(
+            Fault(
+                .read, errno: EIO, on: .name(World.segment(1)), range: UInt64(seal.offset)..<UInt64(seal.end),
+                count: Fault.forever))
+        let held = try next.open()
+        #expect(held.recoveryReport.losses.isEmpty)
+        _ = try held.append([put(tag + 1)])
+        let after = next.afterPowerCut()
+        after.disk.faults.removeAll()
+        #expect(try after.open().readings().filter { Int($0) != nil } == texts(0...tag + 1))
+    }
+
+    /// A log whose second segment begins with a snapshot of so much and the frame that opened an epoch after a failed write.
+    private static func withASecondEpoch(clientStateBytes: Int) throws -> (World, PlacedFrame) {
+        let world = World()
+        world.clientStateBytes = clientStateBytes
+        let log = try world.open()
+        _ = try log.append([put(0)])
+        world.disk.faults.add(Fault(.complete, errno: EIO))
+        #expect(throws: LogError.self) { try log.append([put(1)]) }
+        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(2))
+        return (world, try #require(try world.frames(2).first { $0.header.type == .open }))
+    }
+
+    /// Row 24: the snapshot before it can be read.
+    @Test func aSegmentWhoseOpenFrameStandsInABadSectorIsHeldAndComesBack() throws {
+        let (_, somewhere) = try Self.withASecondEpoch(clientStateBytes: 200)
+        // Sixteen bytes of it are in the sector before.
+        let bytes = 200 + (512 - 16 - somewhere.offset % 512 + 512) % 512
+        let (world, opening) = try Self.withASecondEpoch(clientStateBytes: bytes)
+        #expect(opening.offset % 512 == 496)
+        let next = world.afterPowerCut()
+        next.clientStateBytes = bytes
+        next.disk.remove(World.path + "/checkpoint")
+        next.disk.faults.add(
+            Fault(
+                .read, errno: EIO, on: .name(World.segment(2)), range: UInt64(opening.offset + 16)..<16384,
+                count: Fault.forever))
+        let held = try next.open()
+        #expect(held.recoveryReport.losses.isEmpty && held.recoveryReport.unreadable.count == 1)
+        _ = try held.append([put(3)])
+        next.disk.faults.removeAll()
+        #expect(try held.readings().filter { Int($0) != nil } == texts([0, 2, 3]))
+    }
+
+    /// Row 24.
+    @Test func whatStandsBehindDamageInASegmentThatCannotBeReadIsHeldAndComesBack() throws {
+        let world = try World.killed()
+        let frame = try world.frame(tag: 54)
+        #expect(frame.place.hasPrefix("4/"))
+        world.disk.remove(World.path + "/checkpoint")
+        try world.overwrite(World.segment(4), frame.offset..<(frame.offset + 8))
+        try world.overwrite(World.segment(4), (try world.frame(tag: 55)).offset..<16384)
+        world.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(5)), range: 8192..<16384, count: Fault.forever))
+        let held = try world.open()
+        let next = try held.append([put(60)])
+        #expect(next.sequences.lowerBound > 60)
+        try held.checkpoint()
+        let after = world.afterPowerCut()
+        after.disk.faults.removeAll()
+        let readings = try after.open().readings().filter { Int($0) != nil }
+        #expect(readings == texts(Array(0...53) + [56, 57, 58, 59, 60]))
+    }
+
+    /// Row 24: its numbers would go to other events.
+    @Test func aSegmentThatCannotBeOpenedIsAnErrorAndNothingIsTouched() throws {
+        let world = try World.killed()
+        let before = world.disk.liveHash
+        world.disk.faults.add(Fault(.open, errno: EIO, on: .name(World.segment(5)), count: Fault.forever))
+        let error = openingError(world)
+        #expect(error?.code == .fileOperation)
+        #expect(error?.fileError?.operation == .open)
+        world.disk.faults.removeAll()
+        #expect(world.disk.liveHash == before)
+        #expect(try world.open().readings() == texts(0...59))
     }
 
     /// Row 24: what is held is not let go, though nothing that was read says that there are events in its segment.
