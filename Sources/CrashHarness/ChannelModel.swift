@@ -316,13 +316,12 @@ package struct ChannelModel: Sendable {
                     return way
                 }
             }
-            for way in ways {
-                for newestFirst in [true, false] {
-                    var way = way
-                    if way.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: newestFirst) == nil {
-                        self = way
-                        return nil
-                    }
+            // The first of them was tried.
+            for (way, newestFirst) in ways.flatMap({ [($0, true), ($0, false)] }).dropFirst() {
+                var way = way
+                if way.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: newestFirst) == nil {
+                    self = way
+                    return nil
                 }
             }
         }

@@ -43,14 +43,17 @@ struct FreshSegment {
             #else
                 try file.synchronize()
             #endif
-            try directory.rename(name, to: FileNames.segment(identity.segment))
+            let takeName = { () throws(FileError) in try directory.rename(name, to: FileNames.segment(identity.segment))
+            }
             #if PlantedBugs
                 if PlantedBug.skipFreshNameSync.isPlanted {
-                    segment.cursor = group.end.lsn.offset
-                    return (segment, group)
+                    try takeName()
+                } else {
+                    try directory.changeNames(takeName)
                 }
+            #else
+                try directory.changeNames(takeName)
             #endif
-            try directory.synchronize()
             segment.cursor = group.end.lsn.offset
             return (segment, group)
         } catch {

@@ -9,7 +9,7 @@ extension Log {
     public func checkpoint() throws(LogError) {
         let client = try syncedClient()
         let (snapshot, synced) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
-            if let obstacle = checkpointObstacle { throw obstacle }
+            if let obstacle = snapshotObstacle { throw obstacle }
             let client = state.furthest(client)
             if let error = snapshotError(client) { throw error }
             state.keepFurthest(client)
@@ -19,18 +19,21 @@ extension Log {
         try writeCheckpoint(snapshot, durable: synced)
     }
 
-    /// Under the lock. After a failed write the live segments are those of an epoch that is not durable yet, and never may be: a
-    /// slot that lists them says that one is gone which the log still leads to.
-    private var checkpointObstacle: LogError? {
+    /// Under the lock: why no snapshot can be written down. After a failed write the live segments are those of an epoch that is
+    /// not durable yet, and never may be: a snapshot that lists them says that one is gone which the log still leads to.
+    var snapshotObstacle: LogError? {
         switch state.phase {
         case .readOnly(let error): error
-        case .reopening:
-            LogError(
-                .fileOperation,
-                "a write to \(path) failed, and the log is about to go on in a fresh segment; a checkpoint can be written then"
-            )
+        case .reopening: betweenEpochs
         case .running, .latched, .closed: nil
         }
+    }
+
+    var betweenEpochs: LogError {
+        LogError(
+            .fileOperation,
+            "a write to \(path) failed, and the log is about to go on in a fresh segment; a checkpoint can be written and "
+                + "segments can be let go then")
     }
 
     func checkpointInBackground() {

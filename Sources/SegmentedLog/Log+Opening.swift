@@ -100,8 +100,9 @@ extension Log {
                         return
                     }
                 #endif
-                for number in numbers { try directory.unlink(FileNames.segment(number)) }
-                try directory.synchronize()
+                try directory.changeNames { () throws(FileError) in
+                    for number in numbers { try directory.unlink(FileNames.segment(number)) }
+                }
             } catch {
                 throw .file(error, "segments that are not needed any more cannot be removed from \(path)")
             }

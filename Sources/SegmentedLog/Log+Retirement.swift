@@ -108,15 +108,11 @@ extension Log {
     /// Under the lock. Between a failed write and the epoch that follows it no segment is active, and each that is listed
     /// might be let go: a snapshot that lists none says nothing, and where it would go is not there yet.
     private var retirementObstacle: LogError? {
+        if let error = snapshotObstacle { return error }
         switch state.phase {
-        case .running where state.active != nil: nil
-        case .readOnly(let error): error
-        case .closed: LogError(.closed, "the log is closed")
-        case .running, .latched, .reopening:
-            LogError(
-                .fileOperation,
-                "a write to \(path) failed, and the log is about to go on in a fresh segment; segments can be let go then"
-            )
+        case .running where state.active != nil: return nil
+        case .closed: return LogError(.closed, "the log is closed")
+        case .running, .latched, .reopening, .readOnly: return betweenEpochs
         }
     }
 

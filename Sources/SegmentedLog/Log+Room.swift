@@ -119,9 +119,7 @@ extension Log {
     /// Blocks for a directory sync: room is free only when no crash can bring the file back.
     func removeSpare(_ spare: (name: String, bytes: UInt64)) {
         do throws(FileError) {
-            let failures = directory.failedSynchronizations
-            try directory.unlink(spare.name)
-            try directory.synchronize(since: failures)
+            try directory.changeNames { () throws(FileError) in try directory.unlink(spare.name) }
             lock.withLock { state.room.release(spare.bytes, wasUnused: true) }
         } catch {
             // Its room stays counted: nobody knows whether the file is there.

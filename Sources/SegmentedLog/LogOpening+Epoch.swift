@@ -173,8 +173,9 @@ extension LogOpening {
     /// Durably, before their room is used again.
     private func removeUnusable(_ reserves: Set<Int>) throws(LogError) {
         do throws(FileError) {
-            for index in reserves.sorted() { try unlinkReserve(index) }
-            try directory.synchronize()
+            try directory.changeNames { () throws(FileError) in
+                for index in reserves.sorted() { try unlinkReserve(index) }
+            }
         } catch {
             throw .file(error, "a reserve of \(directory.path), which is not whole, cannot be removed")
         }
@@ -190,8 +191,9 @@ extension LogOpening {
         let buffer = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
         do throws(FileError) {
             try CheckpointFile.overwrite(slot.slot, with: buffer, in: directory, slotBytes: budget.slotBytes)
-            try directory.unlink(FileNames.segment(entry.number))
-            try directory.synchronize()
+            try directory.changeNames { () throws(FileError) in
+                try directory.unlink(FileNames.segment(entry.number))
+            }
         } catch {
             throw .file(error, "segment \(entry.number) of \(directory.path), which nothing needs, cannot be removed")
         }

@@ -427,7 +427,7 @@ struct Recovery {
         for entry in judge.entries where !retired.contains(entry.number) { entries[entry.number] = entry }
         let listed = entries
         noteMissing(&entries, present: present, olderThan: judge.firstSegment)
-        for number in entries.keys where judge.ledger.voids(number) || number > judge.tail.lsn.segment {
+        for number in entries.keys where judge.view.ledger.voids(number) || number > judge.tail.lsn.segment {
             entries[number] = nil
         }
         for entry in base.snapshot.segments { highestNumber = max(highestNumber, entry.number) }
@@ -464,7 +464,7 @@ struct Recovery {
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
             lastEpoch: judge.lastEpoch
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
-            eras: judge.ledger.openings.map {
+            eras: judge.view.ledger.openings.map {
                 Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
             }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh || jump, carried: judge.carried, newLosses: newLosses,
@@ -493,7 +493,7 @@ struct Recovery {
         let last = tail.lsn.segment
         let isUnknown = { [report, retired] (number: SegmentNumber) in
             number >= last && !judge.entries.contains { $0.number == number && $0.holdsEvents }
-                && !judge.ledger.voids(number) && !retired.contains(number)
+                && !judge.view.ledger.voids(number) && !retired.contains(number)
                 && !report.losses.contains { $0.segment == number }
                 && !judge.recordedLosses.contains { $0.reason == .segmentMissing && $0.segment >= number }
         }
@@ -502,7 +502,7 @@ struct Recovery {
             if segment.holdsAnything { lost[segment.number] = 0 }
         }
         guard let newest = lost.keys.max() else { return false }
-        let usual = judge.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)
+        let usual = judge.view.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)
         let room = lost.values.reduce(0) { $0 + ($1 > 0 ? $1 : usual) } * TailJudge.mostEventsPerByte
         let end = EventSequence(tail.nextSequence.rawValue + room)
         report.losses.append(DamagedRange(.segmentMissing, newest, 0, 0, tail.nextSequence, end))

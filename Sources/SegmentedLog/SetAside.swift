@@ -78,16 +78,16 @@ struct SetAside {
         }
         copies.sort { FileNames.setAsidePlace($0.name) < FileNames.setAsidePlace($1.name) }
         var sum = copies.reduce(0) { $0 + $1.bytes }
-        var removed = false
-        for copy in copies where sum + size > share {
-            try directory.unlink(copy.name)
-            report.removedFiles.append(copy.name)
-            report.setAsideFiles.removeAll { $0 == copy.name }
-            sum -= copy.bytes
-            removed = true
-        }
+        guard sum + size > share else { return true }
         // A name that a crash brings back would take its room again.
-        if removed { try directory.synchronize() }
+        try directory.changeNames { () throws(FileError) in
+            for copy in copies where sum + size > share {
+                try directory.unlink(copy.name)
+                report.removedFiles.append(copy.name)
+                report.setAsideFiles.removeAll { $0 == copy.name }
+                sum -= copy.bytes
+            }
+        }
         return true
     }
 

@@ -11,18 +11,26 @@ extension StorageDirectory {
         fill: (any StorageFile) throws(FileError) -> Void
     ) throws(FileError) {
         let file = try create(temporary, method: method)
-        let failures = failedSynchronizations
-        do throws(FileError) {
-            try fill(file)
-            if isDurable { try file.synchronize() }
-            try file.close()
-            try rename(temporary, to: name)
-        } catch {
-            try? file.close()
-            try? unlink(temporary)
-            throw error
+        func makeIt() throws(FileError) {
+            do throws(FileError) {
+                try fill(file)
+                if isDurable { try file.synchronize() }
+                try file.close()
+                try rename(temporary, to: name)
+            } catch {
+                try? file.close()
+                try? unlink(temporary)
+                throw error
+            }
         }
-        if isDurable { try synchronize(since: failures) }
+        if isDurable { try changeNames(makeIt) } else { try makeIt() }
+    }
+
+    /// Creates, renames or unlinks, and makes that durable.
+    func changeNames(_ change: () throws(FileError) -> Void) throws(FileError) {
+        let failures = failedSynchronizations
+        try change()
+        try synchronize(since: failures)
     }
 
     /// Makes the names durable that were changed since ``StorageDirectory/failedSynchronizations`` was `failures`. A sync that

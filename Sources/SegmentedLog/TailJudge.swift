@@ -3,11 +3,13 @@ internal import LogFormat
 
 /// The second pass of recovery: from the replay position on, accept what counts, decide what does not by the table.
 struct TailJudge {
-    let scan: [ScannedSegment]
-    let ledger: EpochLedger
+    let view: TailView
     let proven: DurableThrough
     /// Segment numbers that a durable snapshot lists as retired, as far as the scan knows.
     let isRetired: (SegmentNumber) -> Bool
+
+    private var scan: [ScannedSegment] { view.scan }
+    private var known: [SegmentNumber: SegmentEntry] { view.known }
 
     private(set) var report: RecoveryReport
     /// Where replay begins: what is older is served, and not looked at.
@@ -31,8 +33,6 @@ struct TailJudge {
     /// Accepted frames that are not known to be durable where they stand.
     private(set) var carried: [ReplayedFrame] = []
 
-    /// The segments as the base snapshot lists them: a scan that starts in the middle of one does not see all of it.
-    private let known: [SegmentNumber: SegmentEntry]
     /// All segments that there are, or should be: what a snapshot does not list of them is retired.
     private let numbers: [SegmentNumber]
     private var index = 0
@@ -48,9 +48,9 @@ struct TailJudge {
         proven: DurableThrough, report: RecoveryReport, isRetired: @escaping (SegmentNumber) -> Bool
     ) {
         numbers = present + known.map(\.number)
-        self.known = Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
-        self.scan = scan.filter { !ledger.voids($0.number) && $0.life != nil }
-        self.ledger = ledger
+        view = TailView(
+            scan: scan.filter { !ledger.voids($0.number) && $0.life != nil }, ledger: ledger,
+            known: Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first }))
         self.proven = proven
         self.report = report
         self.isRetired = isRetired
@@ -77,19 +77,20 @@ struct TailJudge {
         }
         if scan[first].number == from {
             enter(first, at: place)
-        } else if let later = nextSegmentWithFrames(after: first - 1) {
+        } else if let later = view.nextSegmentWithFrames(after: first - 1, expecting: expected) {
             missing(from, from: 0, goingOnAt: later.index)
         } else {
             return missingToTheEnd(from, from: 0)
         }
         while let window {
             let lsn = LSN(segment: window.life.segment, offset: self.offset)
-            var (found, header) = look(at: lsn, in: window)
+            let place = TailView.Place(index: index, lsn: lsn, window: window, expected: expected)
+            var (found, header) = view.look(at: place)
             let isVouched = proven.lsn > lsn
-            var outlook = Outlook()
+            var outlook = TailView.Outlook()
             if found != .frame || previous == .seal {
-                outlook = lookBeyond(lsn, in: window)
-                if previous != .seal, isPartlyUnreadable(lsn, in: window, isVouched, outlook) { found = .unreadable }
+                outlook = view.lookBeyond(place, behind: previous == .seal ? seal : nil)
+                if previous != .seal, view.isPartlyUnreadable(place, isVouched, outlook) { found = .unreadable }
             }
             #if PlantedBugs
                 if PlantedBug.cutDamageAsTail.isPlanted, found != .frame, previous != .seal, outlook.opening == nil {
@@ -113,7 +114,7 @@ struct TailJudge {
     }
 
     /// Carries out what the table says; false when the log ends here.
-    private mutating func act(_ action: TailAction, at lsn: LSN, _ outlook: Outlook) throws(LogError) -> Bool {
+    private mutating func act(_ action: TailAction, at lsn: LSN, _ outlook: TailView.Outlook) throws(LogError) -> Bool {
         switch action {
         case .accept: preconditionFailure("a frame is accepted with its header")
         case .cut: cut(at: lsn)
@@ -164,7 +165,7 @@ struct TailJudge {
             end(at: proven.lsn)
         case .missingSegment:
             let gone = seal.promised.nextSegment
-            if let later = nextSegmentWithFrames(after: index) {
+            if let later = view.nextSegmentWithFrames(after: index, expecting: expected) {
                 missing(gone, from: 0, goingOnAt: later.index)
                 return true
             }
@@ -181,138 +182,6 @@ struct TailJudge {
             let next = known.keys.filter({ $0 > start.segment }).min()
         else { return (start.segment, start.offset) }
         return (next, UInt64(SpaceBudget.identityBytes))
-    }
-
-    // MARK: Looking
-
-    /// What counts beyond a position, and where.
-    private struct Outlook {
-        var beyond = TailSituation.Beyond.nothing
-        var opening: EpochLedger.Opening?
-        var frame: (offset: UInt64, header: FrameHeader)?
-        var segment: (index: Int, offset: UInt64, header: FrameHeader)?
-    }
-
-    private func look(at lsn: LSN, in window: SegmentWindow) -> (TailSituation.Found, FrameHeader?) {
-        #if PlantedBugs
-            if PlantedBug.endLogAtUnreadable.isPlanted,
-                case .unreadable = window.probe(at: lsn.offset, verifyingPayload: true)
-            {
-                return (.nothing, nil)
-            }
-        #endif
-        switch window.probe(at: lsn.offset, verifyingPayload: true) {
-        case .unreadable: return (.unreadable, nil)
-        case .nothing: return (.nothing, nil)
-        case .badPayload(let header):
-            return (ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) ? .stale : .badPayload, nil)
-        case .frame(let header):
-            if ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) { return (.stale, nil) }
-            // A frame that numbers events again is not one that the log wrote here, and neither is a seal that names
-            // no segment.
-            #if PlantedBugs
-                if PlantedBug.acceptRecycledTail.isPlanted, header.type != .seal { return (.frame, header) }
-            #endif
-            if header.baseSequence < expected { return (.nothing, nil) }
-            if header.type == .seal, Self.seal(header, at: lsn, in: window) == nil { return (.badPayload, nil) }
-            return (.frame, header)
-        }
-    }
-
-    private static func seal(_ header: FrameHeader, at lsn: LSN, in window: SegmentWindow) -> SealRecord? {
-        guard let payload = try? window.payload(of: header, at: lsn.offset) else { return nil }
-        guard let seal = try? SealRecord(decoding: payload.rawSpan), seal.nextSegment > lsn.segment else { return nil }
-        return seal
-    }
-
-    private func lookBeyond(_ lsn: LSN, in window: SegmentWindow) -> Outlook {
-        var outlook = Outlook()
-        if let opening = ledger.opening(cuttingAt: lsn), scan.contains(where: { $0.number == opening.lsn.segment }) {
-            outlook.opening = opening
-            outlook.beyond = opening.lsn.segment == lsn.segment ? .openHere : .openLater
-        } else if previous == .seal {
-            outlook.beyond = scan.contains { $0.number == seal?.nextSegment } ? .segment : .nothing
-        } else if let frame = nextFrame(in: window, of: scan[index], after: lsn.offset) {
-            outlook.frame = frame
-            outlook.beyond = .frame
-        } else if let segment = nextSegmentWithFrames(after: index) {
-            outlook.segment = segment
-            outlook.beyond = .segment
-        }
-        return outlook
-    }
-
-    /// Whether the disk withholds part of the hole that begins here: then nobody knows what it held.
-    private func isPartlyUnreadable(
-        _ lsn: LSN, in window: SegmentWindow, _ isVouched: Bool, _ outlook: Outlook
-    ) -> Bool {
-        #if PlantedBugs
-            if PlantedBug.endLogAtUnreadable.isPlanted { return false }
-        #endif
-        if outlook.opening != nil { return false }
-        let known = isVouched ? outlook.frame?.offset ?? framesEnd(of: lsn) : 0
-        // Only a segment that the survey could not go through is looked at once more.
-        if scan[index].headersEnd == nil, !window.gives(from: lsn.offset, to: known > 0 ? known : .max) { return true }
-        guard isVouched else { return scan.indices.contains { $0 > index && leadsToUnreadable(scan[$0]) } }
-        if outlook.frame != nil { return false }
-        guard let later = outlook.segment else { return scan[(index + 1)...].contains { $0.headersEnd == nil } }
-        return scan[(index + 1)..<later.index].contains { $0.headersEnd == nil }
-            || scan[later.index].window()?.gives(from: UInt64(SpaceBudget.identityBytes), to: later.offset) == false
-    }
-
-    /// Whether the frames of a segment, from the first one on, come to a place that the disk does not give. It may hold the frame
-    /// that opened an epoch: it is in the first group.
-    private func leadsToUnreadable(_ segment: ScannedSegment) -> Bool {
-        segment.headersEnd == nil && framesOf(segment)?.isCutShort == true
-    }
-
-    /// Where the frames of a segment end, counted from its first one; nil when it has none that can be read, or may have some.
-    private func framesOf(_ segment: ScannedSegment) -> (end: UInt64, isCutShort: Bool)? {
-        guard let window = segment.window() else { return nil }
-        let start = UInt64(SpaceBudget.identityBytes)
-        var offset = start
-        while true {
-            switch window.probe(at: offset, verifyingPayload: true) {
-            case .frame(let header): offset += UInt64(header.frameBytes)
-            case .unreadable: return (segment.segmentBytes, true)
-            case .badPayload, .nothing: return offset > start ? (offset, false) : nil
-            }
-        }
-    }
-
-    private func nextFrame(
-        in window: SegmentWindow, of segment: ScannedSegment, after start: UInt64
-    ) -> (offset: UInt64, header: FrameHeader)? {
-        var from = start + 8
-        while from < segment.headersEnd ?? window.end, let (position, header) = window.nextHeader(from: from) {
-            let lsn = LSN(segment: window.life.segment, offset: position)
-            if !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected,
-                case .frame = window.probe(at: position, verifyingPayload: true)
-            {
-                return (position, header)
-            }
-            from = position + 8
-        }
-        return nil
-    }
-
-    /// The next segment with a frame that is valid and counts, and the first such frame of it.
-    private func nextSegmentWithFrames(after index: Int) -> (index: Int, offset: UInt64, header: FrameHeader)? {
-        for later in scan.indices where later > index {
-            let start = UInt64(SpaceBudget.identityBytes)
-            guard start < scan[later].headersEnd ?? .max, let window = scan[later].window() else { continue }
-            let lsn = LSN(segment: scan[later].number, offset: start)
-            if case .frame(let header) = window.probe(at: start, verifyingPayload: true),
-                !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected
-            {
-                return (later, start, header)
-            }
-            // Its first frame is damaged; a later one of it counts just as well.
-            if let next = nextFrame(in: window, of: scan[later], after: start) {
-                return (later, next.offset, next.header)
-            }
-        }
-        return nil
     }
 
     // MARK: Moving
@@ -404,7 +273,7 @@ struct TailJudge {
     /// Goes from here to a later segment, over what is lost or held, also in whole segments between the two.
     private mutating func leave(_ unreadable: Bool, _ lsn: LSN, until end: EventSequence, for later: Int) {
         let first = expected
-        let framesEnd = framesEnd(of: lsn)
+        let framesEnd = view.framesEnd(of: lsn)
         lost(unreadable, to: framesEnd, endSequence: end)
         endEntry(at: framesEnd)
         guard unreadable, first < end else { return }
@@ -417,7 +286,7 @@ struct TailJudge {
         index = between
         var entry = known[scan[between].number] ?? entryHere(from: base)
         entry.holdsEvents = true
-        if entry.endOffset == 0 { entry.endOffset = framesOf(scan[between])?.end ?? scan[between].segmentBytes }
+        if entry.endOffset == 0 { entry.endOffset = view.framesOf(scan[between])?.end ?? scan[between].segmentBytes }
         note(entry)
         return entry.endOffset
     }
@@ -475,7 +344,7 @@ struct TailJudge {
     /// frames or may have some, and no number is used again; should the disk give it later, it counts.
     private mutating func hold(from lsn: LSN) {
         let here = index
-        let last = scan.indices.last { $0 > here && framesOf(scan[$0]) != nil } ?? here
+        let last = scan.indices.last { $0 > here && view.framesOf(scan[$0]) != nil } ?? here
         var start = lsn
         var end = scan[here].segmentBytes
         if last == here || window?.gives(from: lsn.offset, to: .max) == false {
@@ -517,26 +386,17 @@ struct TailJudge {
         mustStartFresh = true
     }
 
-    /// Where the frames of this segment ended, as far as somebody says so: a later opening that cut it, or the table; else 0.
-    private func framesEnd(of lsn: LSN) -> UInt64 {
-        let cut = ledger.openings.first {
-            $0.cut.segment == lsn.segment && $0.cut > lsn && $0.lsn.segment > lsn.segment
-        }
-        let end = cut?.cut.offset ?? known[lsn.segment]?.endOffset ?? 0
-        return end > lsn.offset ? end : 0
-    }
-
     private mutating func missing(_ number: SegmentNumber, from: UInt64, goingOnAt later: Int) {
         let start = UInt64(SpaceBudget.identityBytes)
         var base = expected
         if let window = scan[later].window(), case .frame(let header) = window.probe(at: start, verifyingPayload: true)
         {
             base = max(base, header.baseSequence)
-        } else if let header = nextSegmentWithFrames(after: later - 1)?.header {
+        } else if let header = view.nextSegmentWithFrames(after: later - 1, expecting: expected)?.header {
             base = max(base, header.baseSequence)
         }
         // A segment that a later opening voided held nothing, and its file is gone by rights.
-        if !isRetired(number), base > expected || !ledger.voids(number) {
+        if !isRetired(number), base > expected || !view.ledger.voids(number) {
             record(DamagedRange(.segmentMissing, number, from, 0, expected, base))
         }
         expected = base
@@ -571,7 +431,7 @@ struct TailJudge {
             guard from < end, let window = scan[later].window() else { continue }
             while report.unknown.count < 256, from < end, let (position, header) = window.nextHeader(from: from) {
                 let place = LSN(segment: scan[later].number, offset: position)
-                guard !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: place),
+                guard !view.ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: place),
                     case .frame = window.probe(at: position, verifyingPayload: true)
                 else {
                     from = position + 8
