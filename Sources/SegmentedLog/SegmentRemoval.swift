@@ -56,8 +56,9 @@ final class SegmentRemoval: @unchecked Sendable {
     private func goOn() {
         log.runtime.schedule(after: 0) { [self] in
             do throws(FileError) {
-                if let entry = entries.popLast() {
+                if let entry = entries.last {
                     try remove(entry)
+                    entries.removeLast()
                     goOn()
                 } else {
                     #if PlantedBugs
@@ -148,8 +149,8 @@ final class SegmentRemoval: @unchecked Sendable {
                 log.state.roomWasMade()
             } else {
                 if cause == .unused { log.state.room.use(regularBytes) }
-                // To be tried again by the next retirement; but not what may have a spare name now.
-                log.state.leaving += all.filter { $0.number != recycled?.number }
+                // To be tried again by the next retirement; but not what has another name now, or none, or nobody knows which.
+                log.state.leaving += entries
             }
             if cause == .unused { log.state.discardsUnderWay -= all.count - reserveCount }
             log.state.reservesBeingRemoved -= reserveCount

@@ -1,36 +1,8 @@
-import CrashHarness
 import Testing
 
-/// Scripts that broke a promise once, by what was wrong; `walcrash run` found them, and made them as small as they are.
+/// Scripts that broke a promise once, by what was wrong; `walcrash run` found them, and made them as small as they are. Those
+/// with crashes and failed calls; damage is in `FoundDamageTests.swift`.
 @Suite struct FoundTests {
-    private func expectKept(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
-        let report = ChannelHarness.replay(try CrashScript(parsing: text))
-        #expect(report.broken == nil, "\(report.broken?.objection ?? "")", sourceLocation: sourceLocation)
-        #expect(report.coverage.states > 0, "it looks at nothing", sourceLocation: sourceLocation)
-    }
-
-    /// It counted as one without events, and was let go at once; a take that came to them failed for ever.
-    @Test func aSegmentOfWhichNoEventCouldBeReadWasLetGo() throws {
-        try expectKept(
-            """
-            sluice crash script 1
-            name random
-            seed 53
-            disk sector 512 block 512 torn
-            channel capacity 634880 segment 65536 snapshot 3072 groups 8 lease 8 cache 3000 checkpoint 65536 full block 300 events 91 lz4
-            life
-              phase
-                client
-                  bookmark
-                  put 2 2056
-                  put 1 10 bookmark stamped
-              end power 53 random 12314340322529375006
-            life
-              damage unreadable 15398912699239230750
-              end close
-            """)
-    }
-
     /// Failed syncs had used up both reserves, and the next opening found no room for its segment.
     @Test func aChannelWithoutItsReservesDidNotOpen() throws {
         try expectKept(
@@ -54,44 +26,6 @@ import Testing
                   bookmark
                   bookmark
               end power 87 everything
-            """)
-    }
-
-    /// Replay began behind it, so nobody noticed that it was gone; a take that came to its events failed for ever.
-    @Test func aMissingSegmentThatTheCheckpointCoversToItsEndWasNotCountedAsLost() throws {
-        try expectKept(
-            """
-            sluice crash script 1
-            name random
-            seed 100001
-            disk sector 512 block 512 notDirect
-            channel capacity 401408 segment 20480 snapshot 8192 groups 8 lease 8 cache 3000 checkpoint 1048576 full reject
-            life
-              phase
-                client
-                  bookmark
-                client
-                  take 2 2
-                  put 4 143
-                client
-                  bookmark
-                  take 4 1
-                  commit 0 2 bookmark
-                client
-                client
-                  take 7 2
-                  put 3 276
-                  put 4 288
-                  take 12 2
-                  put 1 10
-                client
-                  put 3 578
-              end power 84 random 9401444055497689520
-            life
-              end power 19 random 18317857936421739421
-            life
-              damage removeSegments 14740656574838400647
-              end close
             """)
     }
 
@@ -178,28 +112,6 @@ import Testing
             """)
     }
 
-    /// Neither checkpoint nor snapshot could be read: the log began at the first frame that could.
-    @Test func eventsBeforeTheFirstReadableFrameWereHeldAndNotThere() throws {
-        try expectKept(
-            """
-            sluice crash script 1
-            name random
-            seed 2000507
-            disk sector 512 block 512 bothNames
-            channel capacity 421888 segment 24576 snapshot 3072 groups 1 lease 1000 cache 1048576 checkpoint 8192 full dropOldest
-            life
-              end power 27 random 17451988831160452984
-            life
-              phase
-                client
-                  put 4 1592
-              end power 21 random 6837520726941384353
-            life
-              damage unreadable 5043024139352240411
-              end close
-            """)
-    }
-
     /// A failed sync gave up the put for which a segment was being prepared, and with it its claim, which was subtracted all the same.
     @Test func aSegmentThatIsPreparedForAPutThatWasGivenUpTrapped() throws {
         try expectKept(
@@ -269,61 +181,6 @@ import Testing
             """)
     }
 
-    /// An opening had made it, and nothing else knew its salt: the log ended in front of it, and its numbers were given again.
-    @Test func theNewestSegmentWithoutItsIdentityWasNotCountedAsLost() throws {
-        try expectKept(
-            """
-            sluice crash script 1
-            name random
-            seed 20000305
-            disk sector 512 block 512 torn
-            channel capacity 1081344 segment 131072 snapshot 4096 groups 8 lease 8 cache 1048576 checkpoint 65536 full block 300 block 4096 lz4 writeThenSync
-            life
-              phase
-                client
-                  put 1 10 stamped
-                  put 1 10
-                  drain 8
-                  put 5 2383
-                  take 6 1
-                  put 1 10
-                client
-                  bookmark
-                  put 6 10
-              end power 136 random 14518534951006668310
-            life
-              phase
-                client
-                  put 1 10 shared stamped
-                  put 1 10 stamped
-                  put 1 10
-                  put 1 10
-                client
-                  put 1 10 stamped
-                  put 5 10
-                  take 2 2
-                client
-                  take 3 1
-                  put 1 10 bookmark stamped
-                  take 12 0
-                client
-                  bookmark
-                  take 2 1
-                client
-                  take 6 2
-                  checkpoint
-              end power 53 random 5923036034417276109
-            life
-              phase
-                client
-                  put 1 10
-              end power 24 random 18033343846399708333
-            life
-              damage garbleIdentity 898462419296729387
-              end close
-            """)
-    }
-
     /// It listed the segment of an epoch that never began, and the one that the log led to counted as gone.
     @Test func aCheckpointAfterTwoFailedWritesCostSequences() throws {
         try expectKept(
@@ -389,94 +246,6 @@ import Testing
                   take 6 100
                   checkpoint
               end power 153 everything
-            """)
-    }
-
-    /// The records of what became of them could not be read, and their segments had been let go: a take that came to them failed for
-    /// ever.
-    @Test func eventsOfASegmentThatWasLetGoWereHeldAndNotThere() throws {
-        try expectKept(
-            """
-            sluice crash script 1
-            name random
-            seed 23000491
-            disk sector 512 block 512
-            channel capacity 401408 segment 20480 snapshot 8192 groups 4 lease 8 cache 0 checkpoint 8192 full reject lz4
-            life
-              phase
-                client
-                client
-                  take 9 2
-                  take 4 2
-                  commit 1 0
-                client
-                  bookmark
-                  put 4 240
-                client
-                  put 1 10
-                  take 2 2
-                  rollback 2
-                  drain 1
-                  bookmark
-                client
-                  put 2 1883
-                  put 3 1706
-                  take 12 1
-                client
-                  put 4 10 shared stamped
-                  put 5 2225
-                  put 1 10
-                  put 3 1156
-                  put 1 10
-              end power 145 random 17853996393795219813
-            life
-              damage unreadable 5027290836902582706
-              end close
-            """)
-    }
-
-    /// Both reserves were in use, and neither was made free for the segment that the opening needed.
-    @Test func aFlippedBitInAnUnusedSegmentKeptAFullChannelShut() throws {
-        try expectKept(
-            """
-            sluice crash script 1
-            name random
-            seed 23020018
-            disk sector 512 block 512 torn bothNames
-            channel capacity 327680 segment 20480 snapshot 3072 groups 2 lease 1 cache 1048576 checkpoint 1048576 full dropNewest
-            life
-              fault complete errno 5 skip 2 count 1 leaves torn delay 0
-              phase
-                client
-                  take 2 2
-                  take 2 1
-                client
-                  put 1 10 shared stamped
-                  put 5 207
-                  put 1 10
-                client
-                  take 10 2
-                  put 3 1913
-                  put 3 159
-                client
-                  put 3 273
-                  put 1 10
-                client
-                  put 6 1975
-                  put 1 10 stamped
-                  put 6 1975
-                  put 6 1975
-                  put 6 1975
-                  put 6 1975
-                  put 6 1975
-                client
-                  take 6 100
-                  commit 0 0
-                  take 6 100
-              end power 189 random 5799306239725345561
-            life
-              damage flip 11305346785784490070
-              end close
             """)
     }
 

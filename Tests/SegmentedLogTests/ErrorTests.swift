@@ -307,6 +307,32 @@ import Testing
         #expect(readings == texts(left..<80))
     }
 
+    /// Row 23: a power cut may bring them back, whatever a later sync says.
+    @Test(arguments: 0..<4) func filesWhoseRemovalWasNotSyncedTakeTheirRoomUntilTheNextOpening(_ skipping: Int) throws {
+        var segments: [Int] = []
+        for count in [0, 1] {
+            let world = World()
+            let log = try world.open()
+            for index in 0..<60 { _ = try log.append([put(index, bytes: 400)]) }
+            world.runtime.runUntilIdle()
+            world.disk.faults.add(
+                Fault(.synchronizeDirectory, errno: EIO, skipping: skipping, count: count, outcome: .absent))
+            try? log.retire(log.segments.dropLast().map(\.number))
+            world.runtime.runUntilIdle()
+            world.disk.faults.removeAll()
+            var index = 60
+            while appendError(log, index, bytes: 400) == nil {
+                index += 1
+                if index == 90 { try log.retire([log.segments[0].number]) }
+                try #require(index < 10_000)
+            }
+            world.runtime.runUntilIdle()
+            #expect(index > 90)
+            segments.append(world.afterPowerCut(.nothing).segmentNames().count)
+        }
+        #expect(segments[1] <= segments[0])
+    }
+
     /// Row 23.
     @Test(arguments: 0..<6)
     func aFailedDirectorySyncAtOpeningIsATypedErrorAndTheNextOpeningWorks(_ skipping: Int) throws {
