@@ -40,9 +40,9 @@ public struct Campaign: Sendable {
                     let elapsed = runtime.monotonicClock() - started
                     let isOver =
                         state.report.broken != nil || state.report.coverage.states >= mostStates
-                        || elapsed >= mostNanoseconds || state.nextSeed - firstSeed >= mostScripts
+                        || elapsed >= mostNanoseconds || state.nextSeed &- firstSeed >= mostScripts
                     state.seeds[job] = isOver ? nil : state.nextSeed
-                    if !isOver { state.nextSeed += 1 }
+                    if !isOver { state.nextSeed &+= 1 }
                     tell(Progress(report: state.report, nanoseconds: elapsed, seeds: state.seeds))
                     return state.seeds[job]
                 }

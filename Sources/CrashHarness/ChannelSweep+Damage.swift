@@ -20,10 +20,24 @@ extension ChannelSweep {
         } catch {
             let code = (error as? ChannelError)?.code
             let mayStayShut = damage.kind != .flip && [.damaged, .notAChannel].contains(code)
-            // What is no file is an error that says what to move away (row 33).
-            if !mayStayShut, damage.kind != .replace || code != .fileOperation { fail("\(story): \(error)") }
+            // What is no file is an error that says what to move away (row 33), and so is what the disk does not give, if without
+            // it nobody knows what is held.
+            let mayBeRefused = (damage.kind == .replace || damage.kind.isUnreadable) && code == .fileOperation
+            if !mayStayShut, !mayBeRefused { fail("\(story): \(error)") }
+            if damage.kind.isUnreadable { checkGiven(damaged, model, first, story) }
         }
         noteFailure(cut, damage)
+    }
+
+    /// A channel that stayed shut is whole when the disk gives everything again.
+    private func checkGiven(
+        _ disk: SimulatedDisk, _ model: ChannelModel, _ first: Reopened,
+        _ story: String
+    ) {
+        guard failures.isEmpty else { return }
+        let given = disk.crashed(keeping: .nothing)
+        guard let second = reopen(given, model, story + ", then given again") else { return }
+        if second.found != first.found { fail("\(story), then given again: \(second.found), not \(first.found)") }
     }
 
     /// Opens a damaged channel, and goes on with it.
@@ -113,7 +127,7 @@ private struct DamageCheck {
     private func isExcused(_ sequence: UInt64, lastThere: UInt64) -> Bool {
         switch kind {
         case .flip: sequence >= provenEnd
-        case .unreadable, .garbleIdentity: false
+        case .unreadable, .unreadableStart, .garbleIdentity: false
         default: sequence > lastThere
         }
     }
@@ -123,7 +137,7 @@ private struct DamageCheck {
     func leastNext(_ found: [ChannelModel.Found]) -> UInt64 {
         let behindFound = (found.last?.sequence ?? 0) + 1
         return switch kind {
-        case .flip, .unreadable, .garbleIdentity: max(behindFound, provenEnd)
+        case .flip, .unreadable, .unreadableStart, .garbleIdentity: max(behindFound, provenEnd)
         // Of a segment that nothing else names nobody can know.
         case .remove: struck.isUnknown ? behindFound : max(behindFound, atCrash.acknowledgedEnd)
         case .removeSegments, .replace: max(behindFound, atCrash.acknowledgedEnd)
@@ -143,7 +157,7 @@ private struct DamageCheck {
             let index = event.tag / ChannelModel.tagStride
             let wasCutOff = before.model.puts[index].wasUnknown || before.model.puts[index].wasCutOff
             // Without a trace of the segment that cut it off, what was cut off has its numbers again.
-            let mayBeOther = wasCutOff && kind != .unreadable
+            let mayBeOther = wasCutOff && !kind.isUnreadable
             if let tag = known[event.sequence] ?? before.model.tags[event.sequence], tag != event.tag, !mayBeOther {
                 return "\(event) was event \(tag)"
             }
@@ -180,7 +194,7 @@ private struct DamageCheck {
         let touched = try struck.events(in: before.channel.log)
         // What stands behind bytes that cannot be read, and was vouched for by nothing, is held with them: where the log ends
         // is decided when they can be read again.
-        let others = missing.filter { !touched.contains($0) && (kind != .unreadable || $0 < provenEnd) }
+        let others = missing.filter { !touched.contains($0) && (!kind.isUnreadable || $0 < provenEnd) }
         return others.count <= Int(dropped)
             ? nil : "\(others) are missing, and \(struck.bytes) hold only \(touched.sorted()); \(metrics)"
     }

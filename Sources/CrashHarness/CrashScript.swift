@@ -185,6 +185,11 @@ public struct CrashScript: Sendable, Equatable {
             case garbleIdentity
             /// All segments; the checkpoint stays.
             case removeSegments
+            /// The beginning of one of the two newest segments, where the frame that opened an epoch stands; every second time
+            /// the checkpoint is gone as well.
+            case unreadableStart
+
+            var isUnreadable: Bool { self == .unreadable || self == .unreadableStart }
         }
 
         public var kind: Kind

@@ -7,8 +7,11 @@ extension CrashScript.Damage {
     static func random(_ random: inout SeededRandom) -> CrashScript.Damage {
         // Flips, and what the disk does not give, are what a check can be exact about.
         let exact: Kind = random.chance(60) ? .flip : .unreadable
-        let kind = random.chance(60) ? exact : Kind.allCases.randomElement(using: &random)!
-        return CrashScript.Damage(kind, seed: random.next())
+        let kind =
+            random.chance(60) ? exact : Kind.allCases.filter { $0 != .unreadableStart }.randomElement(using: &random)!
+        let seed = random.next()
+        // Where a bad sector hides most is tried as often as anywhere.
+        return CrashScript.Damage(kind == .unreadable && seed % 2 == 0 ? .unreadableStart : kind, seed: seed)
     }
 
     /// What was done.
@@ -22,6 +25,14 @@ extension CrashScript.Damage {
         var fault: Fault?
         /// Nothing that is left says that it existed.
         var isUnknown = false
+
+        fileprivate mutating func withhold(_ bytes: Range<Int>, of name: String, on disk: SimulatedDisk) {
+            let fault = Fault(
+                .read, errno: 5, on: .name(name), range: UInt64(bytes.lowerBound)..<UInt64(bytes.upperBound),
+                count: Fault.forever)
+            disk.faults.add(fault)
+            self.fault = fault
+        }
 
         /// The events of all frames that have one of those bytes in them, in the log as it was without the damage.
         func events(in log: Log) throws(LogError) -> Set<UInt64> {
@@ -131,11 +142,20 @@ extension CrashScript.Damage {
             return Struck(
                 words: "\(name) and \(other) exchanged", bytes: [name: [whole], other: [0..<others.count]])
         case .unreadable:
-            let fault = Fault(
-                .read, errno: 5, on: .name(name), range: UInt64(page.lowerBound)..<UInt64(page.upperBound),
-                count: Fault.forever)
-            disk.faults.add(fault)
-            struck.fault = fault
+            struck.withhold(page, of: name, on: disk)
+            return struck
+        case .unreadableStart:
+            guard let segment = names.filter({ $0.hasSuffix(".seg") }).suffix(2).randomElement(using: &random) else {
+                return nil
+            }
+            let start = [0, 4096, 8192, 8704].randomElement(using: &random)!
+            let pages = start..<start + [512, 4096, 8192].randomElement(using: &random)!
+            let isWithoutCheckpoint = random.chance(50)
+            if isWithoutCheckpoint { disk.remove(ChannelRecorder.path + "/checkpoint") }
+            struck = Struck(
+                words: "\(pages) of \(segment) unreadable" + (isWithoutCheckpoint ? ", checkpoint deleted" : ""),
+                bytes: [segment: [pages]])
+            struck.withhold(pages, of: segment, on: disk)
             return struck
         case .replace:
             disk.remove(path)

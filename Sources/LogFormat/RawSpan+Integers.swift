@@ -24,22 +24,23 @@ extension RawSpan {
         Value(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
-    /// True when every byte of the range is zero.
-    func isZero(_ range: Range<Int>) -> Bool {
-        var offset = range.lowerBound
-        while range.upperBound - offset >= 8 {
-            if loadInteger(at: offset, as: UInt64.self) != 0 { return false }
+    /// True when every byte of the range, which must be inside, is zero.
+    package func isZero(_ range: Range<Int>) -> Bool {
+        let bytes = extracting(range)
+        var offset = 0
+        while bytes.byteCount - offset >= 8 {
+            if bytes.loadInteger(at: offset, as: UInt64.self) != 0 { return false }
             offset += 8
         }
-        while offset < range.upperBound {
-            if loadInteger(at: offset, as: UInt8.self) != 0 { return false }
+        while offset < bytes.byteCount {
+            if bytes.loadInteger(at: offset, as: UInt8.self) != 0 { return false }
             offset += 1
         }
         return true
     }
 
     /// A copy of the range.
-    func copy(_ range: Range<Int>) -> [UInt8] {
+    package func copy(_ range: Range<Int>) -> [UInt8] {
         unsafe extracting(range).withUnsafeBytes { bytes in unsafe [UInt8](bytes) }
     }
 }

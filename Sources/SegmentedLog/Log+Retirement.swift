@@ -37,6 +37,21 @@ extension Log {
         runtime.schedule(after: 0) { [self] in beginRetirement(numbers, wasToCome: true) { _ in } }
     }
 
+    /// The client may not have come to the end of that group yet, and its state not cover them: then nothing else would come to
+    /// them before the next roll. A few times, and each time later.
+    private func retryUnneeded(_ attempt: Int = 0) {
+        let delays: [UInt64] = [0, 1_000_000, 10_000_000, 100_000_000]
+        guard attempt < delays.count else { return }
+        runtime.schedule(after: delays[attempt]) { [self] in
+            let unneeded = lock.withLock { state.isClosing ? [] : state.retirableWithoutLeave() }
+            guard !unneeded.isEmpty, let client = try? syncedClient() else { return }
+            guard lock.withLock({ unneeded.contains { mayRetire($0, covered: client.through.lsn) } }) else {
+                return retryUnneeded(attempt + 1)
+            }
+            retire(unneeded) { _ in }
+        }
+    }
+
     private func beginRetirement(
         _ numbers: [SegmentNumber], wasToCome: Bool = false, _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
@@ -51,7 +66,10 @@ extension Log {
             if wasToCome { state.retirementsToCome -= 1 }
             return planRetirement(numbers, client)
         }
-        guard let snapshot = plan.snapshot else { return completion(plan.failure) }
+        guard let snapshot = plan.snapshot else {
+            if wasToCome, plan.failure == nil { retryUnneeded() }
+            return completion(plan.failure)
+        }
         let chosen = plan.chosen
         #if PlantedBugs
             if PlantedBug.unlinkBeforePosition.isPlanted {

@@ -62,11 +62,16 @@ extension Log {
 
     /// A claim was refused: what an earlier failure has left undone is tried again.
     private func lookForRoom() {
+        retireWhatIsLeft()
+        pump()
+    }
+
+    /// Segments without events, and those that an earlier attempt has left behind.
+    func retireWhatIsLeft() {
         let (unneeded, isLeft) = lock.withLock {
             (state.retirableWithoutLeave(), !state.leaving.isEmpty && state.retirementsUnderWay == 0)
         }
         if !unneeded.isEmpty || isLeft { retire(unneeded) { _ in } }
-        pump()
     }
 
     /// What the capacity is used for. Costs the log's lock; no I/O.

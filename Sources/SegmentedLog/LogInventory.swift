@@ -43,6 +43,8 @@ final class ScannedSegment {
     /// nil when neither copy is valid; the life may be known all the same.
     let identity: IdentityBlock?
     let validCopies: Int
+    /// The disk did not give one of the copies.
+    let isIdentityUnread: Bool
     var life: SegmentLife?
     /// The sync at recovery failed: what lies beyond the proven position is not known to be durable.
     var syncFailed = false
@@ -50,17 +52,24 @@ final class ScannedSegment {
     var headersEnd: UInt64?
 
     init(
-        number: SegmentNumber, file: any StorageFile, status: FileStatus, identity: IdentityBlock?, validCopies: Int
+        number: SegmentNumber, file: any StorageFile, status: FileStatus, identity: IdentityBlock?, validCopies: Int,
+        isIdentityUnread: Bool
     ) {
         self.number = number
         self.file = file
         self.status = status
         self.identity = identity
         self.validCopies = validCopies
+        self.isIdentityUnread = isIdentityUnread
         life = identity?.life
     }
 
-    var segmentBytes: UInt64 { min(identity.map { UInt64($0.segmentBytes) } ?? status.size, 4_294_963_200) }
+    /// As its identity says; else a size that a segment can have, whatever somebody has made of the file.
+    var segmentBytes: UInt64 {
+        let multiple = Int(FormatConstants.segmentBytesMultiple)
+        let size = identity?.segmentBytes ?? SpaceBudget.roundUp(min(status.size, 1 << 40), to: multiple)
+        return min(max(size, FormatConstants.minimumSegmentBytes), UInt64(SpaceBudget.largestSegmentBytes))
+    }
 
     /// Frames can be looked for up to here.
     var readableEnd: UInt64 { min(segmentBytes, status.size) }
@@ -97,13 +106,17 @@ final class ScannedSegment {
             let buffer = AlignedBuffer(byteCount: SpaceBudget.identityBytes)
             var identity: IdentityBlock?
             var valid = 0
+            var isUnread = false
             for copy in 0..<2 {
                 // Each copy by itself: one unreadable sector must not take both.
                 guard
                     let count = try? file.read(
                         into: buffer, at: 0, count: IdentityBlock.byteCount,
                         from: UInt64(copy * IdentityBlock.byteCount), source: source)
-                else { continue }
+                else {
+                    isUnread = true
+                    continue
+                }
                 do throws(FormatError) {
                     let block = try IdentityBlock(decoding: buffer.bytes.extracting(0..<count))
                     valid += 1
@@ -115,7 +128,8 @@ final class ScannedSegment {
                 }
             }
             return ScannedSegment(
-                number: number, file: file, status: status, identity: identity, validCopies: valid)
+                number: number, file: file, status: status, identity: identity, validCopies: valid,
+                isIdentityUnread: isUnread)
         } catch {
             if error.reason == .unsupported && error.errno == 0 {
                 throw LogError(

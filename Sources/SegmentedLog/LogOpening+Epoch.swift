@@ -92,7 +92,9 @@ extension LogOpening {
         let number = SegmentNumber(outcome.highestNumber.rawValue + 1)
         // Segments behind the cut are void; the one that is cut ends there.
         table.remove(Set(table.entries.map(\.number).filter { $0 > cut.lsn.segment }))
-        table.update(cut.lsn.segment) { $0.endOffset = max(cut.lsn.offset, UInt64(SpaceBudget.identityBytes)) }
+        table.update(cut.lsn.segment) {
+            $0.endOffset = max(min(cut.lsn.offset, UInt64($0.segmentBytes)), UInt64(SpaceBudget.identityBytes))
+        }
         let frames = try carried.map { (frame) throws(LogError) in
             CarriedFrame(payload: try Self.again(frame), base: frame.header.baseSequence)
         }
@@ -156,16 +158,21 @@ extension LogOpening {
         // needs, and that are still there, count as segments.)
         let live = table.entries.count { $0.kind == .reserve }
         if live < 2 { return (.reserve, UInt64(budget.reserveBytes), nil) }
-        // Everything was replayed, so the client's state covers the whole log (which may end in a segment that nothing was written
-        // into yet); new losses must stay to be found again.
+        // The client's state covers what was replayed: all that counts, or all before what the disk does not give. (The log may
+        // end in a segment that nothing was written into yet.) New losses must stay to be found again.
+        guard clientState != nil || outcome.report.unreadable.isEmpty, outcome.newLosses.isEmpty else { return nil }
         let client = clientState?() ?? ClientCheckpoint(through: outcome.tail, bytes: [])
-        guard client.through.nextSequence == outcome.tail.nextSequence, outcome.newLosses.isEmpty,
-            let first = table.entries.dropLast().first(where: { $0.kind == .reserve && !$0.holdsEvents })
+        let covered = client.through.lsn
+        guard
+            let first = table.entries.dropLast().first(where: {
+                $0.kind == .reserve && !$0.holdsEvents && $0.endOffset != 0
+                    && LSN(segment: $0.number, offset: $0.endOffset) <= covered
+            })
         else { return nil }
         table.remove([first.number])
+        let era = outcome.eras.last { $0.from <= covered }?.start ?? outcome.lastEpoch
         outcome.base.snapshot = Snapshot(
-            covered: client.through, epoch: outcome.lastEpoch.epoch, nonce: outcome.lastEpoch.nonce,
-            segments: table.entries, client: client.bytes)
+            covered: client.through, epoch: era.epoch, nonce: era.nonce, segments: table.entries, client: client.bytes)
         try reclaim(first, outcome)
         return (.reserve, UInt64(budget.reserveBytes), nil)
     }
@@ -181,12 +188,16 @@ extension LogOpening {
         }
     }
 
-    /// Removes a segment without events, after a checkpoint that covers the whole log and does not list it.
+    /// Removes a segment without events, after a checkpoint that covers it and does not list it.
     func reclaim(_ entry: SegmentEntry, _ outcome: Recovery.Outcome) throws(LogError) {
         let newest = outcome.slots.newest
+        // Not the tail: behind what is held it is only where the log goes on.
+        let covered = outcome.base.snapshot.covered
+        let proven = outcome.report.provenThrough
         let slot = CheckpointSlot(
             slot: newest.map { 1 - $0.slot } ?? 0, logUUID: outcome.logUUID,
-            generation: (newest?.generation ?? 0) + 1, durableThrough: outcome.tail, time: runtime.wallClock(),
+            generation: (newest?.generation ?? 0) + 1, durableThrough: proven.lsn > covered.lsn ? proven : covered,
+            time: runtime.wallClock(),
             snapshot: outcome.base.snapshot)
         let buffer = try CheckpointFile.encode(slot, slotBytes: budget.slotBytes)
         do throws(FileError) {

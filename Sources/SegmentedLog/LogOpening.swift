@@ -158,6 +158,8 @@ struct LogOpening {
         }
         if !removable.isEmpty { log.removeFound(removable) }
         makeReserves(log)
+        // A crash may have come before they were let go, and nothing else would come to them before the next roll.
+        if !log.state.retirableWithoutLeave().isEmpty { runtime.schedule(after: 0) { log.retireWhatIsLeft() } }
         return log
     }
 

@@ -120,7 +120,8 @@ struct LogState {
     /// The state right after an epoch was opened in `active`.
     init(
         budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, start: EpochStart, eras: [Era],
-        durable: DurableThrough, highestNumber: SegmentNumber, table: SegmentTable, active: ActiveSegment,
+        durable: DurableThrough, highestNumber: SegmentNumber, table: SegmentTable,
+        active: ActiveSegment,
         segmentBytesInUse: UInt64, reservesPresent: Set<Int>
     ) {
         self.budget = budget

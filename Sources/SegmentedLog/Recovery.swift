@@ -395,11 +395,32 @@ struct Recovery {
             proven = Self.further(proven, statement.through)
         }
         report.provenThrough = proven
+        let hidden = hiddenEpoch(scan, statements, ledger, base)
         lap("survey")
         return TailJudge(
-            scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger, start: covered,
+            scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger,
+            hidden: hidden, start: covered,
             proven: proven, report: report,
             isRetired: { [retired] in retired.contains($0) })
+    }
+
+    /// The lowest epoch of which frames were seen behind what the disk does not give, and not the opening.
+    private func hiddenEpoch(
+        _ scan: [ScannedSegment], _ statements: [SegmentSurvey.Statement], _ ledger: EpochLedger, _ base: Base
+    ) -> TailView.Hidden? {
+        let unseen = Set(scan.filter { $0.headersEnd == nil }.map(\.number))
+        guard !unseen.isEmpty else { return nil }
+        let opened = Set(ledger.openings.map(\.epoch))
+        let candidates = statements.filter {
+            $0.epoch > base.snapshot.epoch && !opened.contains($0.epoch) && unseen.contains($0.lsn.segment)
+        }
+        guard let first = candidates.min(by: { ($0.epoch, $0.lsn) < ($1.epoch, $1.lsn) }) else { return nil }
+        let earlier =
+            statements.filter { $0.epoch < first.epoch }.map(\.through.lsn) + slots.valid.map(\.durableThrough.lsn)
+        let provenBefore = earlier.filter { $0.segment < first.lsn.segment }.max() ?? base.snapshot.covered.lsn
+        return TailView.Hidden(
+            epoch: first.epoch, segment: first.lsn.segment,
+            provenBefore: max(provenBefore, base.snapshot.covered.lsn))
     }
 
     private var highestEpoch = Epoch(0)
@@ -415,7 +436,8 @@ struct Recovery {
         _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
     ) throws(LogError) -> Outcome {
         var tail = judge.tail
-        let jump = noteStrangers(judge, scan, &tail)
+        let jump = try noteStrangers(judge, scan, &tail)
+        try checkCarried(judge)
         #if PlantedBugs
             if PlantedBug.reuseSequences.isPlanted { tail.nextSequence = base.snapshot.covered.nextSequence }
         #endif
@@ -485,11 +507,26 @@ struct Recovery {
         }
     }
 
+    /// What is carried into a fresh segment goes before the cut of its epoch, and what is held stands behind that: it would be cut
+    /// off.
+    private func checkCarried(_ judge: TailJudge) throws(LogError) {
+        guard let first = judge.carried.first else { return }
+        let held = report.unreadable.first {
+            $0.segment > first.lsn.segment || $0.toOffset == 0 || $0.toOffset > first.lsn.offset
+        }
+        guard let held else { return }
+        throw LogError(
+            .fileOperation,
+            "\(directory.path) cannot be synced from \(first.lsn) on, and the disk does not give all of what stands behind that "
+                + "(\(held)); nothing was touched; restore the disk, or copy the directory to another one",
+            lsn: first.lsn)
+    }
+
     /// Where the log seems to end, and a later part of it cannot be reached: what that held is not served, and its numbers are
     /// not used again. True when the sequence jumped.
     private mutating func noteStrangers(
         _ judge: TailJudge, _ scan: [ScannedSegment], _ tail: inout DurableThrough
-    ) -> Bool {
+    ) throws(LogError) -> Bool {
         let last = tail.lsn.segment
         let isUnknown = { [report, retired] (number: SegmentNumber) in
             number >= last && !judge.entries.contains { $0.number == number && $0.holdsEvents }
@@ -499,7 +536,15 @@ struct Recovery {
         }
         var lost = strangers.filter { isUnknown($0.key) }
         for segment in scan where segment.life == nil && segment.identity == nil && isUnknown(segment.number) {
-            if segment.holdsAnything { lost[segment.number] = 0 }
+            guard segment.holdsAnything else { continue }
+            lost[segment.number] = 0
+            guard segment.isIdentityUnread else { continue }
+            throw LogError(
+                .fileOperation,
+                "the disk does not give the identity of \(FileNames.segment(segment.number)) in \(directory.path), and nothing "
+                    + "else tells whose it is; it may hold the newest events, so nothing was touched; restore the disk, or "
+                    + "move the file away to go on without what it holds",
+                lsn: LSN(segment: segment.number, offset: 0))
         }
         guard let newest = lost.keys.max() else { return false }
         let usual = judge.view.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)

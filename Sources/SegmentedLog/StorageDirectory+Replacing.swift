@@ -1,5 +1,6 @@
 internal import FileIO
 internal import Glibc
+internal import LogFormat
 
 extension StorageDirectory {
     /// Makes a file that appears whole: filled under a spare name, synced, and only then renamed to the one that it is for,

@@ -44,13 +44,14 @@ struct TailJudge {
 
     init(
         scan: [ScannedSegment], known: [SegmentEntry], present: [SegmentNumber], ledger: EpochLedger,
-        start: DurableThrough,
-        proven: DurableThrough, report: RecoveryReport, isRetired: @escaping (SegmentNumber) -> Bool
+        hidden: TailView.Hidden?, start: DurableThrough, proven: DurableThrough, report: RecoveryReport,
+        isRetired: @escaping (SegmentNumber) -> Bool
     ) {
         numbers = present + known.map(\.number)
         view = TailView(
             scan: scan.filter { !ledger.voids($0.number) && $0.life != nil }, ledger: ledger,
-            known: Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first }))
+            known: Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first }),
+            hidden: hidden)
         self.proven = proven
         self.report = report
         self.isRetired = isRetired
@@ -91,6 +92,11 @@ struct TailJudge {
             if found != .frame || previous == .seal {
                 outlook = view.lookBeyond(place, behind: previous == .seal ? seal : nil)
                 if previous != .seal, view.isPartlyUnreadable(place, isVouched, outlook) { found = .unreadable }
+            }
+            if found == .frame, let header {
+                try view.checkDoubt(header, at: lsn)
+            } else if let frame = outlook.frame {
+                try view.checkDoubt(frame.header, at: LSN(segment: lsn.segment, offset: frame.offset))
             }
             #if PlantedBugs
                 if PlantedBug.cutDamageAsTail.isPlanted, found != .frame, previous != .seal, outlook.opening == nil {
@@ -141,7 +147,13 @@ struct TailJudge {
             return true
         case .damageToSegment, .holdToSegment:
             let later = outlook.segment.promised
-            leave(action == .holdToSegment, lsn, until: later.header.baseSequence, for: later.index)
+            let end = later.header.baseSequence
+            if action == .holdToSegment, let window {
+                leaveHeld(lsn, in: window, until: end, for: later.index, at: later.offset)
+                enter(later.index, at: later.offset)
+                return true
+            }
+            leave(lsn, until: end)
             enter(later.index, at: UInt64(SpaceBudget.identityBytes))
             return true
         case .damageToStatement, .holdToStatement:
@@ -153,8 +165,8 @@ struct TailJudge {
                 offset = proven.lsn.offset
                 previous = .frame
                 if isHeld { return true }
-            } else if isHeld, let later = scan.firstIndex(where: { $0.number == proven.lsn.segment }) {
-                leave(isHeld, lsn, until: next, for: later)
+            } else if isHeld, let window, let later = scan.firstIndex(where: { $0.number == proven.lsn.segment }) {
+                leaveHeld(lsn, in: window, until: next, for: later, at: proven.lsn.offset)
                 enter(later, at: proven.lsn.offset)
                 noteHeld()
                 mustStartFresh = true
@@ -270,14 +282,43 @@ struct TailJudge {
         note(entry)
     }
 
-    /// Goes from here to a later segment, over what is lost or held, also in whole segments between the two.
-    private mutating func leave(_ unreadable: Bool, _ lsn: LSN, until end: EventSequence, for later: Int) {
+    /// Goes from here to the first frame that counts in a later segment, over what is lost.
+    private mutating func leave(_ lsn: LSN, until end: EventSequence) {
+        let framesEnd = view.framesEnd(of: lsn)
+        lost(false, to: framesEnd, endSequence: end)
+        endEntry(at: framesEnd)
+    }
+
+    /// The same over what is held, to `place` in a later segment. Which of the segments on the way the events are in nobody knows;
+    /// a reader that comes to the missing numbers must do so where the disk does not give the bytes, or it takes them for lost.
+    /// So the last such segment has them.
+    private mutating func leaveHeld(
+        _ lsn: LSN, in window: SegmentWindow, until end: EventSequence, for later: Int, at place: UInt64
+    ) {
         let first = expected
         let framesEnd = view.framesEnd(of: lsn)
-        lost(unreadable, to: framesEnd, endSequence: end)
-        endEntry(at: framesEnd)
-        guard unreadable, first < end else { return }
-        for between in (index + 1)..<later { noteHeldSegment(between, from: first) }
+        let start = UInt64(SpaceBudget.identityBytes)
+        let isHere = !window.gives(from: lsn.offset, to: framesEnd > 0 ? framesEnd : .max)
+        let isLater = scan[later].window()?.gives(from: start, to: place) == false
+        let between = (index + 1)..<later
+        let lastHeld = isLater ? later : between.last { scan[$0].headersEnd == nil } ?? index
+        if isHere, first < end { noteHeld() }
+        endEntry(at: isHere ? framesEnd : lsn.offset)
+        let from = lastHeld == index ? lsn : LSN(segment: scan[lastHeld].number, offset: start)
+        if first < end {
+            for segment in between { noteHeldSegment(segment, from: segment > lastHeld ? end : first) }
+            if isLater {
+                index = later
+                if var entry = known[scan[later].number] {
+                    entry.endOffset = 0
+                    note(entry)
+                }
+                noteHeld()
+            }
+        }
+        report.unreadable.append(DamagedRange(.unreadable, from.segment, from.offset, isLater ? place : 0, first, end))
+        expected = max(first, end)
+        mustStartFresh = true
     }
 
     /// Where it ends, as far as that is known.
@@ -286,7 +327,10 @@ struct TailJudge {
         index = between
         var entry = known[scan[between].number] ?? entryHere(from: base)
         entry.holdsEvents = true
-        if entry.endOffset == 0 { entry.endOffset = view.framesOf(scan[between])?.end ?? scan[between].segmentBytes }
+        if entry.endOffset == 0 {
+            let unseen = scan[between].headersEnd == nil ? scan[between].segmentBytes : 0
+            entry.endOffset = entry.clamped(view.framesOf(scan[between])?.end ?? unseen)
+        }
         note(entry)
         return entry.endOffset
     }
@@ -297,8 +341,10 @@ struct TailJudge {
         tail = DurableThrough(lsn: LSN(segment: target, offset: offset), nextSequence: expected)
     }
 
+    /// 0: nobody knows where.
     private mutating func endEntry(at offset: UInt64) {
-        if let last = entries.last, last.number == scan[index].number { entries[entries.count - 1].endOffset = offset }
+        guard let last = entries.last, last.number == scan[index].number else { return }
+        entries[entries.count - 1].endOffset = offset == 0 ? 0 : last.clamped(offset)
     }
 
     // MARK: Ending
@@ -392,8 +438,10 @@ struct TailJudge {
         if let window = scan[later].window(), case .frame(let header) = window.probe(at: start, verifyingPayload: true)
         {
             base = max(base, header.baseSequence)
-        } else if let header = view.nextSegmentWithFrames(after: later - 1, expecting: expected)?.header {
-            base = max(base, header.baseSequence)
+        } else if let next = view.nextSegmentWithFrames(after: later - 1, expecting: expected) {
+            // Numbers before the first frame that can be read may be of those that cannot: they are held there.
+            let isSeen = next.index != later || scan[later].window()?.gives(from: start, to: next.offset) == true
+            if isSeen { base = max(base, next.header.baseSequence) }
         }
         // A segment that a later opening voided held nothing, and its file is gone by rights.
         if !isRetired(number), base > expected || !view.ledger.voids(number) {
@@ -447,6 +495,13 @@ struct TailJudge {
                 from = position + UInt64(header.frameBytes)
             }
         }
+    }
+}
+
+extension SegmentEntry {
+    /// A place where its frames can end.
+    fileprivate func clamped(_ offset: UInt64) -> UInt64 {
+        max(min(offset, UInt64(segmentBytes)), UInt64(SpaceBudget.identityBytes))
     }
 }
 

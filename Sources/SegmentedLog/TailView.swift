@@ -7,6 +7,29 @@ struct TailView {
     /// The segments as the base snapshot lists them: a scan that starts in the middle of one does not see all of it.
     let known: [SegmentNumber: SegmentEntry]
 
+    /// An epoch that was begun in a fresh segment, of which frames were seen, and its opening was not: the disk does not give it.
+    struct Hidden {
+        var epoch: Epoch
+        /// Where its first frame was seen.
+        var segment: SegmentNumber
+        /// It cuts the log here or further on: this was durable when it began.
+        var provenBefore: LSN
+    }
+    let hidden: Hidden?
+
+    /// A frame may have been cut off by an opening that cannot be seen, and its numbers may be of others since. Nobody can be given
+    /// it, and it cannot be left out either.
+    func checkDoubt(_ header: FrameHeader, at lsn: LSN) throws(LogError) {
+        guard let hidden, header.epoch < hidden.epoch, lsn.segment < hidden.segment, lsn >= hidden.provenBefore else {
+            return
+        }
+        throw LogError(
+            .fileOperation,
+            "the disk does not give the beginning of \(FileNames.segment(hidden.segment)), where epoch \(hidden.epoch) was opened, "
+                + "so whether the frame at \(lsn) counts cannot be known; nothing was touched; restore the disk, or move that "
+                + "file away to go on without what it holds", lsn: lsn)
+    }
+
     struct Place {
         /// Of its segment, in ``TailView/scan``.
         var index: Int

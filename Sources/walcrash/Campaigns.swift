@@ -16,11 +16,13 @@ func runCampaign(_ arguments: Arguments, _ verb: VerbTable) throws {
     let states = arguments.number("--states").map { Int($0) }
     campaign.mostStates = states ?? (arguments.has("--minutes") ? .max : 100_000)
     let line = ProgressLine(states: campaign.mostStates, nanoseconds: campaign.mostNanoseconds)
-    try finish(Result("random scripts", campaign, line), arguments)
+    try checkScriptPath(arguments)
+    try finish(Result(arguments.text("--workload") ?? "random scripts", campaign, line), arguments)
 }
 
 /// `walcrash sweep`.
 func sweepWorkloads(_ arguments: Arguments, _ verb: VerbTable) throws {
+    try checkScriptPath(arguments)
     let workloads = try arguments.text("--workload").map { [try workload($0, verb)] } ?? Workload.all
     var depth = ChannelHarness.Depth()
     depth.insideEvery = arguments.number("--inside").map { Int($0) } ?? depth.insideEvery
@@ -38,26 +40,29 @@ func sweepWorkloads(_ arguments: Arguments, _ verb: VerbTable) throws {
         campaign.mostScripts = seeds
         campaign.jobs = min(jobs(arguments), Int(seeds))
         let result = Result(workload.name, campaign, line)
-        if arguments.text("--format") != "json" { say(result.line) }
+        if arguments.text("--format") != "json" { try say(result.line) }
         total.add(result)
     }
     try finish(total, arguments)
 }
 
 /// `walcrash replay`.
-func replay(_ arguments: Arguments) throws {
+func replay(_ arguments: Arguments, _ verb: VerbTable) throws {
     let path = arguments.operands[0]
     guard let text = contents(of: path) else {
         throw FileFailure(description: "\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
     }
     let script: CrashScript
     do throws(ScriptError) { script = try CrashScript(parsing: text) } catch {
-        throw UsageError("\(path), \(error)")
+        throw UsageError("\(path), \(error)", verb)
+    }
+    guard !script.lives.isEmpty else {
+        throw UsageError("\(path) has no life in it: there is nothing to look at", verb)
     }
     Trap.note([script.seed])
     let report = ChannelHarness.replay(script)
     let result = Result(name: path, report: report)
-    say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
+    try say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
     if report.broken != nil { throw PromiseBroken() }
 }
 
@@ -68,16 +73,16 @@ func show(_ arguments: Arguments, _ verb: VerbTable) throws {
     }
     let script =
         try arguments.text("--workload").map { try workload($0, verb).script(seed) } ?? CrashScript.random(seed: seed)
-    print(script.text, terminator: "")
+    try say(script.text.hasSuffix("\n") ? String(script.text.dropLast()) : script.text)
 }
 
 /// `walcrash list`.
-func list(_ arguments: Arguments) {
+func list(_ arguments: Arguments) throws {
     if arguments.text("--format") == "json" {
-        return say(Result.list.rendered)
+        return try say(Result.list.rendered)
     }
     let width = Workload.all.map(\.name.count).max()! + 2
-    say(
+    try say(
         (["workloads:"] + Workload.all.map { "  \(padded($0.name, width))\($0.summary)" } + plantedBugs()
             + ["rows of the recovery table:"] + Coverage().rows.keys.sorted().map { "  \($0)" })
             .joined(separator: "\n"))
@@ -112,15 +117,38 @@ private func finish(_ result: Result, _ arguments: Arguments) throws {
         complain("looking for a smaller script that breaks a promise")
         let path = arguments.text("--script") ?? "walcrash-\(broken.script.seed).script"
         // What is smaller may break another promise.
-        try write(broken.script.text, to: path + ".full")
+        keep(broken.script, at: path + ".full")
         var shrinker = Shrinker(broken)
         result.report.broken = shrinker.shrink()
         result.attempts = shrinker.attempts
-        try write(result.report.broken!.script.text, to: path)
-        result.scriptPath = path
+        if keep(result.report.broken!.script, at: path) { result.scriptPath = path }
     }
-    say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
+    try say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
     if result.report.broken != nil { throw PromiseBroken() }
+}
+
+/// False, with a word about it, when it cannot be written: the report, which has the script, goes on.
+@discardableResult
+private func keep(_ script: CrashScript, at path: String) -> Bool {
+    do throws(FileFailure) {
+        try write(script.text, to: path)
+        return true
+    } catch {
+        complain("\(error)")
+        return false
+    }
+}
+
+/// Before hours are spent: the file that `--script` names can be written.
+private func checkScriptPath(_ arguments: Arguments) throws(FileFailure) {
+    guard let path = arguments.text("--script") else { return }
+    let isNew = unsafe access(path, F_OK) != 0
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    guard file >= 0 else {
+        throw FileFailure(description: "\(path) cannot be written: \(unsafe String(cString: strerror(errno)))")
+    }
+    close(file)
+    if isNew { _ = unsafe unlink(path) }
 }
 
 private func write(_ text: String, to path: String) throws(FileFailure) {

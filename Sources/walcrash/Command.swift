@@ -9,17 +9,17 @@ private let version = "0.1.0"
 func run(_ arguments: ArraySlice<String>) -> Never {
     do {
         switch try Arguments.parse(arguments, by: table) {
-        case .help(let verb): say(verb.map { table.help($0) } ?? table.help)
-        case .version: say("walcrash \(version)")
+        case .help(let verb): try say(verb.map { table.help($0) } ?? table.help)
+        case .version: try say("walcrash \(version)")
         case .run(let verb, let arguments):
             switch verb.name {
             case "run": try runCampaign(arguments, verb)
             case "sweep": try sweepWorkloads(arguments, verb)
             case "mutants": try runMutants(arguments, verb)
             case "mutant": try runMutant(arguments, verb)
-            case "replay": try replay(arguments)
+            case "replay": try replay(arguments, verb)
             case "show": try show(arguments, verb)
-            default: list(arguments)
+            default: try list(arguments)
             }
         }
         exit(0)
@@ -29,6 +29,9 @@ func run(_ arguments: ArraySlice<String>) -> Never {
         exit(64)
     } catch is PromiseBroken {
         exit(1)
+    } catch is OutputFailure {
+        complain("standard output cannot be written, so the answer is lost; look at what it goes to")
+        exit(74)
     } catch {
         complain("\(error)")
         exit(74)
@@ -38,14 +41,21 @@ func run(_ arguments: ArraySlice<String>) -> Never {
 /// The report has been written, and says which.
 struct PromiseBroken: Error {}
 
+struct OutputFailure: Error {}
+
 struct FileFailure: Error, CustomStringConvertible {
     var description: String
 }
 
 /// Lines on standard output, which is the answer that was asked for.
-func say(_ text: String) {
-    print(text)
-    fflush(nil)
+func say(_ text: String) throws(OutputFailure) {
+    var rest = Array("\(text)\n".utf8)[...]
+    while !rest.isEmpty {
+        let count = unsafe rest.withUnsafeBytes { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw OutputFailure() }
+        rest = rest.dropFirst(count)
+    }
 }
 
 /// A line on standard error.

@@ -21,20 +21,20 @@ import Synchronization
                 let finding = Finding(of: wanted[index], states: states, seconds: seconds)
                 found.withLock { all in
                     all[index] = finding
-                    if isText { say("\(padded(wanted[index].rawValue, width))\(finding.words)") }
+                    if isText { try? say("\(padded(wanted[index].rawValue, width))\(finding.words)") }
                 }
             }
         }
         let all = found.withLock { all in wanted.indices.map { (wanted[$0], all[$0]!) } }
         let control = arguments.has("--only") ? nil : Mutant.lyingDisk(states: Int(states))
-        if isText, let control { say("\(padded("a disk that lies", width))\(control.words)") }
+        if isText, let control { try say("\(padded("a disk that lies", width))\(control.words)") }
         let caught = all.count { $0.1.isCaught }
         let byRandom = all.count { $0.1.how.hasPrefix("random") }
         if isText {
-            say("\(caught) of \(all.count) planted bugs were caught, \(byRandom) of them by random seeds")
+            try say("\(caught) of \(all.count) planted bugs were caught, \(byRandom) of them by random seeds")
         } else {
             let rows = all.map { bug, finding in finding.json(bug.rawValue, bug.summary) }
-            say(
+            try say(
                 JSON.object([
                     ("caught", .whole(UInt64(caught))), ("byRandomSeeds", .whole(UInt64(byRandom))),
                     ("mutants", .list(rows)),
@@ -51,7 +51,7 @@ import Synchronization
     func runMutant(_ arguments: Arguments, _ verb: VerbTable) throws {
         let bug = try bug(arguments.operands[0], verb)
         unsafe PlantedBug.planted = bug
-        say(Mutant.hunt(states: Int(arguments.number("--states") ?? Mutant.states)))
+        try say(Mutant.hunt(states: Int(arguments.number("--states") ?? Mutant.states)))
     }
 
     private func bug(_ name: String, _ verb: VerbTable) throws(UsageError) -> PlantedBug {
@@ -73,7 +73,7 @@ import Synchronization
             // Whoever traps has said how far it was.
             let report = campaign.run { progress in
                 if progress.report.broken == nil, let seed = progress.seeds[0] {
-                    say("at \(progress.report.coverage.states) random seed \(seed)")
+                    try? say("at \(progress.report.coverage.states) random seed \(seed)")
                 }
             }
             seen += report.coverage.states
@@ -81,7 +81,7 @@ import Synchronization
             var depth = ChannelHarness.Depth()
             depth.mostStates = most / Workload.all.count
             for workload in Workload.all where workload.seeds == 1 {
-                say("at \(seen) workload \(workload.name)")
+                try? say("at \(seen) workload \(workload.name)")
                 let report = ChannelHarness.run(workload.script(1), depth)
                 seen += report.coverage.states
                 if report.broken != nil { return "caught \(seen) workload \(workload.name)" }
@@ -137,10 +137,11 @@ import Synchronization
             switch child.end {
             case .code(0): isCaught = words.first == "caught"
             case .code(let code): how = "exit code \(code)"
-            // Its last word was where it began.
-            case .signal:
+            // Its last word was where it began. (Who was killed for want of memory has found nothing.)
+            case .signal(let number) where [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS].contains(number):
                 isCaught = true
                 how += ", which trapped"
+            case .signal(let number): how += ", which signal \(number) ended"
             // Whether it hangs, or the machine is busy, nobody can tell.
             case .tooLong: how += ", when its time was over"
             }
@@ -149,7 +150,7 @@ import Synchronization
 
     /// This program once more, until it ends by itself or its time is over.
     private struct Child {
-        enum End { case code(Int32), signal, tooLong }
+        enum End { case code(Int32), signal(Int32), tooLong }
 
         var lines: [String] = []
         var end = End.code(0)
@@ -181,7 +182,7 @@ import Synchronization
             if output.isOver { kill(process, SIGKILL) }
             var status: Int32 = 0
             while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
-            if !output.isOver { end = status & 0x7F == 0 ? .code((status >> 8) & 0xFF) : .signal }
+            if !output.isOver { end = status & 0x7F == 0 ? .code((status >> 8) & 0xFF) : .signal(status & 0x7F) }
             lines = String(decoding: output.bytes, as: UTF8.self).split(separator: "\n").map { String($0) }
         }
 

@@ -66,11 +66,9 @@ struct Result {
         }
         if let broken = report.broken {
             lines += ["BROKEN PROMISE, seed \(broken.script.seed)", "  \(broken.objection)"]
-            if let scriptPath {
-                lines.append("made smaller in \(attempts) attempts, and written to \(scriptPath):")
-                lines.append(broken.script.text)
-                lines.append("again with: walcrash replay \(scriptPath)")
-            }
+            lines.append("made smaller in \(attempts) attempts" + (scriptPath.map { ", and written to \($0):" } ?? ":"))
+            lines.append(broken.script.text)
+            if let scriptPath { lines.append("again with: walcrash replay \(scriptPath)") }
         } else {
             lines.append("every promise was kept")
         }

@@ -58,7 +58,7 @@ private let mutantsVerb = VerbTable(
             "--states", .number(1...1_000_000_000), "N",
             help: "to find it in, with random scripts, and as many in sweeps (default: 20000)"),
         Option(
-            "--seconds", .number(1...100_000), "T", help: "after which one counts as hung, and found (default: 120)"),
+            "--seconds", .number(1...100_000), "T", help: "after which one is given up, as not found (default: 120)"),
         jobs, format,
     ])
 

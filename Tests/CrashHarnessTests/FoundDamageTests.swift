@@ -277,4 +277,120 @@ import Testing
               end close
             """)
     }
+
+    /// Both reserves were in use, and neither was made free: beside a bad sector the client's state does not reach to the tail.
+    @Test func aFullChannelWithABadSectorInItsReserveDidNotOpen() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 29040054
+            disk sector 512 block 512 torn
+            channel capacity 241664 segment 20480 snapshot 4096 groups 4 lease 1 cache 0 checkpoint 1048576 full reject events 70
+            life
+              phase
+                client
+                  put 1 1541
+                  put 6 929
+                  take 4 1
+                client
+                  take 4 2
+                  put 4 10
+              end power 258 random 1131395837904762577
+            life
+              phase
+                client
+                  put 1 10
+                  take 1 1
+                  put 5 10
+                  put 6 10
+                  put 1 10
+                client
+                  take 11 2
+                  put 6 288
+                  put 1 10
+                  take 12 1
+                client
+                  put 6 258
+                  take 11 0
+                  bookmark
+                client
+                  bookmark
+                  take 1 0
+              end power 230 random 14186606069683331733
+            life
+              end power 10 random 13181065034302828906
+            life
+              damage unreadable 16798086320888536463
+              end close
+            """)
+    }
+
+    /// The segment before it was missing, and the numbers of what could not be read counted as lost with that one.
+    @Test func whatStoodBehindAMissingSegmentInABadSectorWasCountedAsLost() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 31000522
+            disk sector 512 block 512 torn bothNames notDirect
+            channel capacity 258048 segment 20480 snapshot 3072 groups 2 lease 64 cache 3000 checkpoint 65536 full dropOldest
+            life
+              end kill 22 random 10951300135715724610
+            life
+              phase
+                client
+                  bookmark
+                  put 3 1665
+                client
+                  put 1 2443 shared stamped
+                  put 3 2269
+                client
+                  take 5 2
+                  put 6 1545
+                  put 1 10
+                client
+                  put 4 2356
+                client
+                  take 12 2
+                  put 1 10
+              end power 91 random 9149487438851197834
+            life
+              damage unreadableStart 10244930188515428708
+              end close
+            """)
+    }
+
+    /// The opening after a failed write stood in the bad sector, and what it had cut off was served under numbers of others.
+    @Test func anEpochInABadSectorDidNotCutOffWhatItHadCut() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 33000385
+            disk sector 512 block 512 torn bothNames
+            channel capacity 376832 segment 32768 snapshot 4096 groups 2 lease 64 cache 1048576 checkpoint 1048576 full reject events 79 lz4
+            life
+              fault complete errno 12 skip 4 count 1 leaves whole delay 0
+              phase
+                client
+                  bookmark
+                  put 1 10
+                client
+                client
+                  take 2 0
+                  put 4 2271
+                client
+                  take 4 2
+                client
+                  put 6 10
+                  put 6 10
+                  take 8 2
+                  take 3 1
+              end power 93 random 9571367253483731140
+            life
+              damage unreadableStart 14765706712739510995
+              end close
+            """)
+    }
 }

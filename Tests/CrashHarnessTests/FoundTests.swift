@@ -387,4 +387,48 @@ import Testing
               end power 117 random 4067861016416223067
             """)
     }
+
+    /// It had no events and nothing but the next roll let it go: a put that came before that was dropped, in a channel that was
+    /// empty.
+    @Test func aSegmentWithoutEventsThatACrashHadLeftTookTheRoomOfAPut() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 30000233
+            disk sector 512 block 512
+            channel capacity 258048 segment 20480 snapshot 8192 groups 4 lease 1 cache 1048576 checkpoint 8192 full dropNewest events 118 lz4
+            life
+              phase
+                client
+                  take 11 1
+                client
+                  put 1 10
+                  take 4 1
+                  put 2 2061
+                client
+                  put 6 143
+                client
+                  put 1 10
+                  put 4 287
+                client
+                  put 2 1600
+                  put 1 10
+                  put 3 10
+              end power 194 random 16738296001297276933
+            life
+              phase
+                client
+                  take 12 0
+              end close
+            life
+              phase
+                client
+                  bookmark
+                client
+                  take 12 0
+                  take 6 1
+              end power 32 everything
+            """)
+    }
 }

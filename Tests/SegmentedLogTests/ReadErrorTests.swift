@@ -261,6 +261,65 @@ import Testing
         #expect(try after.open().readings().filter { Int($0) != nil } == texts(0...tag + 1))
     }
 
+    /// Row 24: later frames of that segment can be read, and say that an epoch was opened there. Where it cut the log before it
+    /// cannot be known.
+    @Test func theOpeningOfAnEpochThatIsKnownAndCannotBeReadIsAnErrorAndNothingIsTouched() throws {
+        let world = World()
+        let log = try world.open()
+        _ = try log.append([put(0)])
+        world.disk.faults.add(Fault(.complete, errno: EIO))
+        #expect(throws: LogError.self) { try log.append([put(1)]) }
+        for tag in 2..<8 { #expect(try log.append([put(tag, bytes: 900)]).lsn.segment == SegmentNumber(2)) }
+        #expect(try world.frame(tag: 7).offset >= 12288)
+        let next = world.afterPowerCut()
+        next.disk.remove(World.path + "/checkpoint")
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever))
+        let before = next.disk.liveHash
+        #expect(openingError(next)?.code == .fileOperation)
+        #expect(next.disk.liveHash == before)
+        next.disk.faults.removeAll()
+        #expect(try next.open().readings().filter { Int($0) != nil } == texts([0, 2, 3, 4, 5, 6, 7]))
+    }
+
+    /// Row 24: without it nobody knows which frames are of the log, and what they hold may be the newest there is.
+    @Test func aNewestSegmentWhoseIdentityCannotBeReadIsAnErrorAndNothingIsTouched() throws {
+        let (world, _) = try Self.withASecondEpoch(clientStateBytes: 200)
+        let next = world.afterPowerCut()
+        next.disk.remove(World.path + "/checkpoint")
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 0..<8192, count: Fault.forever))
+        let before = next.disk.liveHash
+        #expect(openingError(next)?.code == .fileOperation)
+        #expect(next.disk.liveHash == before)
+        next.disk.faults.removeAll()
+        #expect(try next.open().readings().filter { Int($0) != nil } == texts([0, 2]))
+    }
+
+    /// Row 24: what can be read would be carried into a new segment, and what cannot would be cut off with the old one.
+    @Test func anUnreadableTailOfASegmentThatCannotBeSyncedIsAnErrorAndNothingIsTouched() throws {
+        let world = try World.killed()
+        let frame = try world.frame(tag: 59)
+        world.disk.faults.add(Self.fault(5, frame, count: Fault.forever))
+        world.disk.faults.add(Fault(.synchronize, errno: EIO, on: .name(World.segment(5)), outcome: .whole))
+        #expect(openingError(world)?.code == .fileOperation)
+        world.disk.faults.removeAll()
+        #expect(try world.open().readings() == texts(0...59))
+    }
+
+    /// Rows 11 and 24: somebody cut it, and nothing says how long it was.
+    @Test(arguments: [8192, 9000, 12000, 12288])
+    func aNewestSegmentWithoutItsIdentityAndCutShortOpens(_ size: Int) throws {
+        let world = try World.killed()
+        world.disk.remove(World.path + "/checkpoint")
+        try world.overwrite(World.segment(5), 0..<8192)
+        let bytes = Array(world.contents(World.segment(5)).prefix(size))
+        world.disk.setContents(of: World.path + "/" + World.segment(5), to: bytes)
+        let log = try world.open()
+        #expect(!log.recoveryReport.losses.isEmpty)
+        #expect(try log.append([put(60)]).sequences.lowerBound > 60)
+    }
+
     /// A log whose second segment begins with a snapshot of so much and the frame that opened an epoch after a failed write.
     private static func withASecondEpoch(clientStateBytes: Int) throws -> (World, PlacedFrame) {
         let world = World()
