@@ -63,8 +63,8 @@ import Synchronization
 
     /// Looks for a planted bug: first with random scripts, then by sweeping the workloads.
     enum Mutant {
-        static let states: UInt64 = 20_000
-        static let seconds: UInt64 = 120
+        static let states: UInt64 = 60_000
+        static let seconds: UInt64 = 600
 
         static func hunt(states most: Int) -> String {
             var seen = 0

@@ -56,9 +56,9 @@ private let mutantsVerb = VerbTable(
         Option("--only", .text, "BUG", help: "only this one (walcrash list shows them)"),
         Option(
             "--states", .number(1...1_000_000_000), "N",
-            help: "to find it in, with random scripts, and as many in sweeps (default: 20000)"),
+            help: "to find it in, with random scripts, and as many in sweeps (default: 60000)"),
         Option(
-            "--seconds", .number(1...100_000), "T", help: "after which one is given up, as not found (default: 120)"),
+            "--seconds", .number(1...100_000), "T", help: "after which one is given up, as not found (default: 600)"),
         jobs, format,
     ])
 
