@@ -35,7 +35,8 @@ extension ChannelSweep {
         _ story: String
     ) {
         guard failures.isEmpty else { return }
-        let given = disk.crashed(keeping: .nothing)
+        // Nothing was synced: what a kill has left in the page cache must not be taken away.
+        let given = disk.killed(keeping: .everything)
         guard let second = reopen(given, model, story + ", then given again") else { return }
         if second.found != first.found { fail("\(story), then given again: \(second.found), not \(first.found)") }
     }

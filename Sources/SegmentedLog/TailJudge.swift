@@ -181,6 +181,11 @@ struct TailJudge {
                 missing(gone, from: 0, goingOnAt: later.index)
                 return true
             }
+            if scan.indices.contains(where: { $0 > index && view.leadsToUnreadable(scan[$0]) }) {
+                // It may have been let go by rights, and what says so stands there.
+                hold(from: lsn)
+                return false
+            }
             missingToTheEnd(gone, from: 0)
         }
         return false

@@ -123,7 +123,7 @@ struct TailView {
 
     /// Whether the frames of a segment, from the first one on, come to a place that the disk does not give. It may hold the frame
     /// that opened an epoch: it is in the first group.
-    private func leadsToUnreadable(_ segment: ScannedSegment) -> Bool {
+    func leadsToUnreadable(_ segment: ScannedSegment) -> Bool {
         segment.headersEnd == nil && framesOf(segment)?.isCutShort == true
     }
 

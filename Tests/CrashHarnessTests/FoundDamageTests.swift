@@ -393,4 +393,135 @@ import Testing
               end close
             """)
     }
+
+    /// The segment that the seal before it names had been let go, and what says so stood in the bad sector.
+    @Test func aSegmentInABadSectorBehindOneThatWasLetGoWasVoided() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 34000032
+            disk sector 512 block 512 torn notDirect
+            channel capacity 307200 segment 20480 snapshot 3072 groups 1 lease 1 cache 3000 checkpoint 8192 full block 300 writeThenSync durability interval
+            life
+              fault submit errno 5 skip 15 count 1 leaves torn delay 0
+              phase
+                client
+                  rollback 1
+                  put 5 1709 shared stamped
+                  retry
+                  put 5 1646 shared stamped
+                  retry
+                  take 3 1
+                  rollback 2
+                  put 6 229
+                  retry
+                  commit 2 2
+                  commit 1 0
+                client
+                  put 3 1500 bookmark stamped
+                  retry
+                  put 3 89
+                  retry
+                  take 12 2
+                  take 5 2
+                client
+                  put 4 2116 stamped
+                  retry
+                  put 3 175
+                  retry
+                  take 6 1
+                  take 10 0
+                  events any
+                  sleep 878
+                client
+                  bookmark
+                  put 3 2192 stamped
+                  retry
+                  put 6 2230 bookmark shared
+                  retry
+                  commit 1 2
+                client
+                  put 4 120 bookmark stamped
+                  retry
+                  take 4 2
+                  take 9 1
+                  put 5 2432
+                  retry
+                  put 5 2299 stamped
+                  retry
+                  take 9 0
+                  checkpoint
+                client
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                  put 6 1067 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  checkpoint
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  checkpoint
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end kill 188 random 6106372155471308793
+            life
+              fault complete errno 24 skip 1 count 1 leaves torn delay 0
+              phase
+                client
+                  take 9 2
+                  put 1 132 stamped
+                  retry
+                  take 5 0
+                  take 12 1
+                client
+                  take 3 0
+                  put 6 1966
+                  retry
+                  put 4 34 bookmark
+                  retry
+                client
+                  commit 1 0 bookmark
+                  checkpoint
+                  rollback 1
+                  events 150
+                  put 6 1689 stamped
+                  retry
+                client
+                  put 6 1571 stamped
+                  put 6 1571 stamped
+                  put 6 1571 stamped
+                  put 6 1571 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  checkpoint
+                  take 6 100
+                  commit 0 0
+              end power 23 random 4339575109613156349
+            life
+              damage unreadableStart 9125741738572850374
+              end close
+            """)
+    }
 }
