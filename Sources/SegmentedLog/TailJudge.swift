@@ -72,16 +72,10 @@ struct TailJudge {
             // It is gone altogether, with what the snapshot covers of it, too.
             expected = entry.baseSequence
         }
-        guard let first else {
-            missingToTheEnd(from, from: 0)
-            return
-        }
-        if scan[first].number == from {
+        if let first, scan[first].number == from {
             enter(first, at: place)
-        } else if let later = view.nextSegmentWithFrames(after: first - 1, expecting: expected) {
-            missing(from, from: 0, goingOnAt: later.index)
-        } else {
-            return missingToTheEnd(from, from: 0)
+        } else if !goOn(without: from, after: (first ?? scan.endIndex) - 1) {
+            return
         }
         while let window {
             let lsn = LSN(segment: window.life.segment, offset: self.offset)
@@ -175,18 +169,7 @@ struct TailJudge {
                 lost(isHeld, to: 0, endSequence: next)
             }
             end(at: proven.lsn)
-        case .missingSegment:
-            let gone = seal.promised.nextSegment
-            if let later = view.nextSegmentWithFrames(after: index, expecting: expected) {
-                missing(gone, from: 0, goingOnAt: later.index)
-                return true
-            }
-            if scan.indices.contains(where: { $0 > index && view.leadsToUnreadable(scan[$0]) }) {
-                // It may have been let go by rights, and what says so stands there.
-                hold(from: lsn)
-                return false
-            }
-            missingToTheEnd(gone, from: 0)
+        case .missingSegment: return goOn(without: seal.promised.nextSegment, after: index)
         }
         return false
     }
@@ -437,39 +420,44 @@ struct TailJudge {
         mustStartFresh = true
     }
 
-    private mutating func missing(_ number: SegmentNumber, from: UInt64, goingOnAt later: Int) {
+    /// Goes on behind a segment that is gone, at the first later one that has frames, or bytes that the disk does not give where
+    /// its first ones may be; false when the log ends here.
+    private mutating func goOn(without number: SegmentNumber, after index: Int) -> Bool {
         let start = UInt64(SpaceBudget.identityBytes)
-        var base = expected
-        if let window = scan[later].window(), case .frame(let header) = window.probe(at: start, verifyingPayload: true)
-        {
-            base = max(base, header.baseSequence)
-        } else if let next = view.nextSegmentWithFrames(after: later - 1, expecting: expected) {
-            // Numbers before the first frame that can be read may be of those that cannot: they are held there.
-            let isSeen = next.index != later || scan[later].window()?.gives(from: start, to: next.offset) == true
-            if isSeen { base = max(base, next.header.baseSequence) }
+        let next = view.nextSegmentWithFrames(after: index, expecting: expected)
+        let unread = view.nextLeadingToUnreadable(after: index)
+        guard let later = [next?.index, unread].compactMap({ $0 }).min() else {
+            missingToTheEnd(number)
+            return false
         }
-        // A segment that a later opening voided held nothing, and its file is gone by rights.
-        if !isRetired(number), base > expected || !view.ledger.voids(number) {
-            record(DamagedRange(.segmentMissing, number, from, 0, expected, base))
+        // Numbers before the first frame that can be read may be of those that cannot, and so may the snapshot that let this
+        // segment go: they are held where those are.
+        if let next, next.index == later, scan[later].window()?.gives(from: start, to: next.offset) == true {
+            let base = next.header.baseSequence
+            // A segment that a later opening voided held nothing, and its file is gone by rights.
+            if !isRetired(number), base > expected || !view.ledger.voids(number) {
+                record(DamagedRange(.segmentMissing, number, 0, 0, expected, base))
+            }
+            expected = base
         }
-        expected = base
         enter(later, at: start)
         tail = DurableThrough(lsn: LSN(segment: scan[later].number, offset: start), nextSequence: expected)
+        return true
     }
 
     /// The newest segment is gone, and what it held is known only as far as somebody states it. Its numbers must not be
     /// used again, so the sequence jumps by as many events as it could have held.
-    private mutating func missingToTheEnd(_ number: SegmentNumber, from: UInt64) {
+    private mutating func missingToTheEnd(_ number: SegmentNumber) {
         let room = UInt64(scan.last?.segmentBytes ?? UInt64(SpaceBudget.smallestSegmentBytes)) * Self.mostEventsPerByte
         var end = EventSequence(expected.rawValue + room)
         if proven.lsn.segment >= number { end = max(end, EventSequence(proven.nextSequence.rawValue + room)) }
         #if PlantedBugs
             if PlantedBug.skipJumpOverLoss.isPlanted { end = max(expected, proven.nextSequence) }
         #endif
-        record(DamagedRange(.segmentMissing, number, from, 0, expected, end))
+        record(DamagedRange(.segmentMissing, number, 0, 0, expected, end))
         expected = end
         mustStartFresh = true
-        let start = LSN(segment: number, offset: max(from, UInt64(SpaceBudget.identityBytes)))
+        let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
         tail = DurableThrough(lsn: max(start, proven.lsn), nextSequence: expected)
     }
 

@@ -114,17 +114,17 @@ struct TailView {
         if scan[index].headersEnd == nil, !place.window.gives(from: lsn.offset, to: known > 0 ? known : .max) {
             return true
         }
-        guard isVouched else { return scan.indices.contains { $0 > index && leadsToUnreadable(scan[$0]) } }
+        guard isVouched else { return nextLeadingToUnreadable(after: index) != nil }
         if outlook.frame != nil { return false }
         guard let later = outlook.segment else { return scan[(index + 1)...].contains { $0.headersEnd == nil } }
         return scan[(index + 1)..<later.index].contains { $0.headersEnd == nil }
             || scan[later.index].window()?.gives(from: UInt64(SpaceBudget.identityBytes), to: later.offset) == false
     }
 
-    /// Whether the frames of a segment, from the first one on, come to a place that the disk does not give. It may hold the frame
+    /// The next segment whose frames, from the first one on, come to a place that the disk does not give. It may hold the frame
     /// that opened an epoch: it is in the first group.
-    func leadsToUnreadable(_ segment: ScannedSegment) -> Bool {
-        segment.headersEnd == nil && framesOf(segment)?.isCutShort == true
+    func nextLeadingToUnreadable(after index: Int) -> Int? {
+        scan.indices.first { $0 > index && scan[$0].headersEnd == nil && framesOf(scan[$0])?.isCutShort == true }
     }
 
     /// Where the frames of a segment end, counted from its first one; nil when it has none that can be read, or may have some.

@@ -1,7 +1,8 @@
 import Testing
 
 /// Scripts that broke a promise once, by what was wrong; `walcrash run` found them, and made them as small as they are. Those
-/// with crashes and failed calls; damage is in `FoundDamageTests.swift`.
+/// with crashes and failed calls; damage is in `FoundDamageTests.swift`, and bytes that the disk did not give in
+/// `FoundUnreadableTests.swift`.
 @Suite struct FoundTests {
     /// Failed syncs had used up both reserves, and the next opening found no room for its segment.
     @Test func aChannelWithoutItsReservesDidNotOpen() throws {
