@@ -92,9 +92,7 @@ extension LogOpening {
         let number = SegmentNumber(outcome.highestNumber.rawValue + 1)
         // Segments behind the cut are void; the one that is cut ends there.
         table.remove(Set(table.entries.map(\.number).filter { $0 > cut.lsn.segment }))
-        table.update(cut.lsn.segment) {
-            $0.endOffset = max(min(cut.lsn.offset, UInt64($0.segmentBytes)), UInt64(SpaceBudget.identityBytes))
-        }
+        table.update(cut.lsn.segment) { $0.endOffset = $0.clamped(cut.lsn.offset) }
         let frames = try carried.map { (frame) throws(LogError) in
             CarriedFrame(payload: try Self.again(frame), base: frame.header.baseSequence)
         }

@@ -110,3 +110,10 @@ struct SegmentTable: Sendable {
         return low < entries.count && entries[low].number == number ? low : nil
     }
 }
+
+extension SegmentEntry {
+    /// A place where its frames can end.
+    func clamped(_ offset: UInt64) -> UInt64 {
+        max(min(offset, UInt64(segmentBytes)), UInt64(SpaceBudget.identityBytes))
+    }
+}

@@ -255,7 +255,7 @@ struct TailJudge {
         if let last = entries.last, last.number == scan[index].number { return last }
         return SegmentEntry(
             number: scan[index].number, salt: scan[index].life?.salt ?? 1, baseSequence: base, endOffset: 0,
-            segmentBytes: UInt32(min(scan[index].segmentBytes, UInt64(UInt32.max))),
+            segmentBytes: UInt32(scan[index].segmentBytes),
             kind: scan[index].identity?.kind ?? .regular, holdsEvents: false)
     }
 
@@ -488,13 +488,6 @@ struct TailJudge {
                 from = position + UInt64(header.frameBytes)
             }
         }
-    }
-}
-
-extension SegmentEntry {
-    /// A place where its frames can end.
-    fileprivate func clamped(_ offset: UInt64) -> UInt64 {
-        max(min(offset, UInt64(segmentBytes)), UInt64(SpaceBudget.identityBytes))
     }
 }
 

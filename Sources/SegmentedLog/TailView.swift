@@ -141,6 +141,11 @@ struct TailView {
         }
     }
 
+    /// No later epoch cut it off, and it numbers no event again.
+    private func counts(_ header: FrameHeader, at lsn: LSN, _ expected: EventSequence) -> Bool {
+        !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) && header.baseSequence >= expected
+    }
+
     private func nextFrame(
         in window: SegmentWindow, of segment: ScannedSegment, after start: UInt64,
         expecting expected: EventSequence
@@ -148,9 +153,7 @@ struct TailView {
         var from = start + 8
         while from < segment.headersEnd ?? window.end, let (position, header) = window.nextHeader(from: from) {
             let lsn = LSN(segment: window.life.segment, offset: position)
-            if !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected,
-                case .frame = window.probe(at: position, verifyingPayload: true)
-            {
+            if counts(header, at: lsn, expected), case .frame = window.probe(at: position, verifyingPayload: true) {
                 return (position, header)
             }
             from = position + 8
@@ -167,7 +170,7 @@ struct TailView {
             guard start < scan[later].headersEnd ?? .max, let window = scan[later].window() else { continue }
             let lsn = LSN(segment: scan[later].number, offset: start)
             if case .frame(let header) = window.probe(at: start, verifyingPayload: true),
-                !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn), header.baseSequence >= expected
+                counts(header, at: lsn, expected)
             {
                 return (later, start, header)
             }

@@ -8,6 +8,21 @@ import Testing
 /// Row 24: reads that fail, once and for ever. The log of most tests has 60 puts in five segments; the newest holds
 /// 56-59.
 @Suite struct ReadErrorTests {
+    /// A log whose second segment begins with a snapshot of so much and the frame that opened an epoch after a failed write, and goes
+    /// on with these puts.
+    private static func afterAFailedWrite(
+        puts: Range<Int> = 2..<3, bytes: Int = 40, clientStateBytes: Int = 0
+    ) throws -> World {
+        let world = World()
+        world.clientStateBytes = clientStateBytes
+        let log = try world.open()
+        _ = try log.append([put(0)])
+        world.disk.faults.add(Fault(.complete, errno: EIO))
+        #expect(throws: LogError.self) { try log.append([put(1)]) }
+        for tag in puts { #expect(try log.append([put(tag, bytes: bytes)]).lsn.segment == SegmentNumber(2)) }
+        return world
+    }
+
     private static func fault(_ segment: UInt64, _ frame: PlacedFrame, count: Int) -> Fault {
         Fault(
             .read, errno: EIO, on: .name(World.segment(segment)),
@@ -146,12 +161,7 @@ import Testing
 
     /// Row 24: the frame that cut the log there, and what was acknowledged behind it, are not taken for a segment without use.
     @Test func theBeginningOfASegmentThatAFailedWriteMadeIsHeldAndComesBack() throws {
-        let world = World()
-        let log = try world.open()
-        _ = try log.append([put(0)])
-        world.disk.faults.add(Fault(.complete, errno: EIO))
-        #expect(throws: LogError.self) { try log.append([put(1)]) }
-        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(2))
+        let world = try Self.afterAFailedWrite()
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
@@ -170,12 +180,7 @@ import Testing
 
     /// Row 24: one opening after the other, and no checkpoint between them.
     @Test func whatIsHeldBehindAFailedWriteIsHeldByEachOpeningUntilTheDiskGivesIt() throws {
-        var world = World()
-        let log = try world.open()
-        _ = try log.append([put(0)])
-        world.disk.faults.add(Fault(.complete, errno: EIO))
-        #expect(throws: LogError.self) { try log.append([put(1)]) }
-        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(2))
+        var world = try Self.afterAFailedWrite()
         world = world.afterPowerCut()
         world.disk.remove(World.path + "/checkpoint")
         let fault = Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever)
@@ -264,12 +269,7 @@ import Testing
     /// Row 24: later frames of that segment can be read, and say that an epoch was opened there. Where it cut the log before it
     /// cannot be known.
     @Test func theOpeningOfAnEpochThatIsKnownAndCannotBeReadIsAnErrorAndNothingIsTouched() throws {
-        let world = World()
-        let log = try world.open()
-        _ = try log.append([put(0)])
-        world.disk.faults.add(Fault(.complete, errno: EIO))
-        #expect(throws: LogError.self) { try log.append([put(1)]) }
-        for tag in 2..<8 { #expect(try log.append([put(tag, bytes: 900)]).lsn.segment == SegmentNumber(2)) }
+        let world = try Self.afterAFailedWrite(puts: 2..<8, bytes: 900)
         #expect(try world.frame(tag: 7).offset >= 12288)
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
@@ -284,7 +284,7 @@ import Testing
 
     /// Row 24: without it nobody knows which frames are of the log, and what they hold may be the newest there is.
     @Test func aNewestSegmentWhoseIdentityCannotBeReadIsAnErrorAndNothingIsTouched() throws {
-        let (world, _) = try Self.withASecondEpoch(clientStateBytes: 200)
+        let world = try Self.afterAFailedWrite()
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
@@ -320,24 +320,14 @@ import Testing
         #expect(try log.append([put(60)]).sequences.lowerBound > 60)
     }
 
-    /// A log whose second segment begins with a snapshot of so much and the frame that opened an epoch after a failed write.
-    private static func withASecondEpoch(clientStateBytes: Int) throws -> (World, PlacedFrame) {
-        let world = World()
-        world.clientStateBytes = clientStateBytes
-        let log = try world.open()
-        _ = try log.append([put(0)])
-        world.disk.faults.add(Fault(.complete, errno: EIO))
-        #expect(throws: LogError.self) { try log.append([put(1)]) }
-        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(2))
-        return (world, try #require(try world.frames(2).first { $0.header.type == .open }))
-    }
-
     /// Row 24: the snapshot before it can be read.
     @Test func aSegmentWhoseOpenFrameStandsInABadSectorIsHeldAndComesBack() throws {
-        let (_, somewhere) = try Self.withASecondEpoch(clientStateBytes: 200)
+        let openFrame = { (world: World) in try world.frames(2).first { $0.header.type == .open } }
+        let somewhere = try #require(try openFrame(Self.afterAFailedWrite(clientStateBytes: 200)))
         // Sixteen bytes of it are in the sector before.
         let bytes = 200 + (512 - 16 - somewhere.offset % 512 + 512) % 512
-        let (world, opening) = try Self.withASecondEpoch(clientStateBytes: bytes)
+        let world = try Self.afterAFailedWrite(clientStateBytes: bytes)
+        let opening = try #require(try openFrame(world))
         #expect(opening.offset % 512 == 496)
         let next = world.afterPowerCut()
         next.clientStateBytes = bytes
