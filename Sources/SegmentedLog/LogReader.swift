@@ -105,7 +105,8 @@ public final class LogReader: @unchecked Sendable {
             let device = try reopen(limit)
             switch device.probe(at: offset, verifyingPayload: true) {
             case .frame(let header) where counts(header): return try take(header, device)
-            case .unreadable: return pass(device, place, unreadable: true)
+            case .unreadable:
+                if let item = pass(device, place, unreadable: true) { return item }
             default:
                 // Retired, and perhaps used again, since it was looked up: then this is no damage.
                 guard log.lock.withLock({ log.state.table.entry(segment) != nil }) else {

@@ -481,4 +481,38 @@ import Testing
               end close
             """)
     }
+
+    /// The snapshot at its beginning stood in the bad sector, and the frame behind it, which cut the log in front of it, did not: a
+    /// reader said that there was nothing, and the event behind them was counted as lost.
+    @Test func anEventBehindABadSectorThatAnEpochHadCutOffWasCountedAsLost() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 35010017
+            disk sector 512 block 512 torn
+            channel capacity 327680 segment 20480 snapshot 3072 groups 1 lease 1000 cache 1048576 checkpoint 65536 full dropOldest lz4
+            life
+              phase
+                client
+                  put 4 10 bookmark stamped
+                  put 6 1407
+                client
+                  put 6 1254
+                  put 6 1254
+                  put 6 1254
+                  put 6 1254
+                client
+                  take 6 100
+              end power 75 random 6839677184664430264
+            life
+              phase
+                client
+                  put 1 10 stamped
+              end power 19 random 12673131929460484985
+            life
+              damage unreadableStart 16832573983033042294
+              end close
+            """)
+    }
 }

@@ -228,6 +228,21 @@ import Testing
         #expect(try fourth.open().readings().filter { Int($0) != nil } == texts([0, 2, 3]))
     }
 
+    /// Row 24: the reader said that there was nothing more, and what stood behind was taken for lost.
+    @Test func aReaderStepsOverABadSectorThatALaterEpochCutOff() throws {
+        let world = World()
+        _ = try world.open().append([put(0), put(1, bytes: 600)])
+        let frame = try world.frame(tag: 1)
+        let next = world.afterPowerCut()
+        try next.overwrite(World.segment(1), frame.offset..<(frame.offset + 8))
+        let log = try next.open()
+        #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(1))
+        let sector = UInt64(frame.offset)..<UInt64(frame.offset + 8)
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: sector, count: Fault.forever))
+        #expect(try log.readings() == texts([0, 2]))
+    }
+
     /// Row 24: an epoch that cannot be seen keeps its number.
     @Test func aSegmentWhoseLastEpochCannotBeReadComesBackThoughAnotherWasBegun() throws {
         let world = try World.killed()
