@@ -396,12 +396,13 @@ struct Recovery {
         }
         report.provenThrough = proven
         let hidden = hiddenEpoch(scan, statements, ledger, base)
+        let durable = slots.valid.map(\.snapshot) + [base.snapshot]
         lap("survey")
         return TailJudge(
             scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger,
             hidden: hidden, start: covered,
             proven: proven, report: report,
-            isRetired: { [retired] in retired.contains($0) })
+            isRetired: { number in durable.contains { $0.retires(number) } })
     }
 
     /// The lowest epoch of which frames were seen behind what the disk does not give, and not the opening.
@@ -571,7 +572,12 @@ struct Recovery {
 }
 
 extension Snapshot {
-    /// Those of `numbers` that this snapshot says are not needed: up to its newest, and not in its table.
+    /// Whether this snapshot says that a segment is not needed: it has a number up to the newest one's, and is not in the table.
+    func retires(_ number: SegmentNumber) -> Bool {
+        guard let newest = segments.last?.number, number <= newest else { return false }
+        return !segments.contains { $0.number == number }
+    }
+
     func retiredNumbers(among numbers: [SegmentNumber]) -> Set<SegmentNumber> {
         guard let newest = segments.last?.number else { return [] }
         let live = Set(segments.map(\.number))

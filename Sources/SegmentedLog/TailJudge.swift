@@ -5,7 +5,7 @@ internal import LogFormat
 struct TailJudge {
     let view: TailView
     let proven: DurableThrough
-    /// Segment numbers that a durable snapshot lists as retired, as far as the scan knows.
+    /// Whether a durable snapshot that was found before the scan says that a segment is not needed. It may be gone already.
     let isRetired: (SegmentNumber) -> Bool
 
     private var scan: [ScannedSegment] { view.scan }

@@ -432,4 +432,34 @@ import Testing
               end power 32 everything
             """)
     }
+
+    /// The seal names a segment that a failed write had begun. An opening removed it, as a snapshot says that it is not needed; the
+    /// next one, without the checkpoint, reported it as missing.
+    @Test func aSegmentThatWasLetGoByRightsWasReportedAsMissingWhenItsFileWasGone() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 36030024
+            disk sector 512 block 512 torn
+            channel capacity 286720 segment 20480 snapshot 3072 groups 4 lease 1000 cache 3000 checkpoint 1048576 full block 300 writeThenSync
+            life
+              phase
+                client
+                  put 1 10
+                client
+                  put 6 1622
+              end power 73 random 13101162728119598394
+            life
+              fault submit errno 5 skip 2 count 3 leaves torn delay 0
+              phase
+                client
+                  take 6 100
+                  take 6 100
+                  commit 0 0
+              end power 100 random 14289501618441650804
+            life
+              end power 16 everything
+            """)
+    }
 }

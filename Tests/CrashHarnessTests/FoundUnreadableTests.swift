@@ -515,4 +515,32 @@ import Testing
               end close
             """)
     }
+
+    /// Not the channel's mistake: it was open once, and handed its events out, before it stayed shut; the harness took their marks
+    /// for damage.
+    @Test func theMarksOfAnOpeningBeforeTheOneThatStayedShutWereTakenForDamage() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 36040471
+            disk sector 512 block 512 torn bothNames
+            channel capacity 327680 segment 20480 snapshot 3072 groups 8 lease 8 cache 3000 checkpoint 8192 full dropOldest
+            life
+              phase
+                client
+                  put 5 10
+                client
+                  take 5 2
+                  take 7 1
+                client
+                  put 6 10
+                  put 6 1581
+                  put 1 1581
+              end power 74 random 13497077141313013291
+            life
+              damage unreadableStart 6049111078125688312
+              end close
+            """)
+    }
 }
