@@ -86,6 +86,8 @@ extension FileChannel {
                     continue
                 }
                 let chosen = ledger.state.group.claimOldest(.max, in: all, mostRanges: limits.recordEntries)
+                // A failed write leaves a segment that was to hold events, and has none. (A commit that began here would never end.)
+                guard !chosen.isEmpty else { continue }
                 ledger.state.droppingEvents += chosen.eventCount
                 return (chosen, ledger.state.beginCommit())
             }

@@ -74,6 +74,12 @@ final class ScannedSegment {
     /// Frames can be looked for up to here.
     var readableEnd: UInt64 { min(segmentBytes, status.size) }
 
+    /// Its frames can be served though its own identity is gone: this one, which follows it, knows its salt.
+    func lifeOfPredecessor(_ number: SegmentNumber, _ logUUID: LogUUID) -> SegmentLife? {
+        guard let identity, identity.logUUID == logUUID, identity.predecessor == number else { return nil }
+        return SegmentLife(logUUID: logUUID, salt: identity.predecessorSalt, segment: number)
+    }
+
     func window() -> SegmentWindow? {
         life.map { SegmentWindow(file: file, life: $0, end: readableEnd, source: .device) }
     }

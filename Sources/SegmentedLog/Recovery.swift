@@ -242,15 +242,26 @@ struct Recovery {
     /// became of the events before the first one that is there: they count as lost, or as unreadable when that is why.
     private mutating func baseWithoutSnapshot(_ logUUID: LogUUID) throws(LogError) -> Base {
         report.remarks.append("no snapshot is left; everything that is there is replayed")
-        for number in inventory.segments {
-            guard let segment = try open(number), let identity = segment.identity, identity.logUUID == logUUID,
-                let window = segment.window()
-            else { continue }
+        for (index, number) in inventory.segments.enumerated() {
+            guard let segment = try open(number), segment.identity.map({ $0.logUUID == logUUID }) ?? true else {
+                continue
+            }
+            if segment.identity == nil {
+                let next = inventory.segments.dropFirst(index + 1).first
+                segment.life = try next.flatMap { (next) throws(LogError) in
+                    try open(next)?.lifeOfPredecessor(number, logUUID)
+                }
+            }
+            guard let life = segment.life, let window = segment.window() else {
+                try refuseUnread(segment)
+                continue
+            }
             let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
             guard window.nextHeader(from: start.offset) != nil else { continue }
             let entry = SegmentEntry(
-                number: number, salt: identity.salt, baseSequence: EventSequence(1), endOffset: 0,
-                segmentBytes: UInt32(identity.segmentBytes), kind: identity.kind, holdsEvents: false)
+                number: number, salt: life.salt, baseSequence: EventSequence(1), endOffset: 0,
+                segmentBytes: UInt32(segment.segmentBytes), kind: segment.identity?.kind ?? .regular, holdsEvents: false
+            )
             return Base(
                 snapshot: Snapshot(
                     covered: DurableThrough(lsn: start, nextSequence: EventSequence(1)),
@@ -304,10 +315,7 @@ struct Recovery {
         }
         for (index, segment) in scan.enumerated() where segment.life == nil && segment.identity == nil {
             report.remarks.append("both identity blocks of segment \(segment.number) are damaged")
-            // Its successor knows its salt, so its frames can be served all the same.
-            if let next = scan.dropFirst(index + 1).first?.identity, next.predecessor == segment.number {
-                segment.life = SegmentLife(logUUID: logUUID, salt: next.predecessorSalt, segment: segment.number)
-            }
+            segment.life = scan.dropFirst(index + 1).first?.lifeOfPredecessor(segment.number, logUUID)
         }
         return scan
     }
@@ -539,13 +547,7 @@ struct Recovery {
         for segment in scan where segment.life == nil && segment.identity == nil && isUnknown(segment.number) {
             guard segment.holdsAnything else { continue }
             lost[segment.number] = 0
-            guard segment.isIdentityUnread else { continue }
-            throw LogError(
-                .fileOperation,
-                "the disk does not give the identity of \(FileNames.segment(segment.number)) in \(directory.path), and nothing "
-                    + "else tells whose it is; it may hold the newest events, so nothing was touched; restore the disk, or "
-                    + "move the file away to go on without what it holds",
-                lsn: LSN(segment: segment.number, offset: 0))
+            try refuseUnread(segment)
         }
         guard let newest = lost.keys.max() else { return false }
         let usual = judge.view.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)
@@ -554,6 +556,17 @@ struct Recovery {
         report.losses.append(DamagedRange(.segmentMissing, newest, 0, 0, tail.nextSequence, end))
         tail.nextSequence = end
         return true
+    }
+
+    /// What the disk withholds is neither lost nor there: going on without it would decide.
+    private func refuseUnread(_ segment: ScannedSegment) throws(LogError) {
+        guard segment.isIdentityUnread, segment.holdsAnything else { return }
+        throw LogError(
+            .fileOperation,
+            "the disk does not give the identity of \(FileNames.segment(segment.number)) in \(directory.path), and nothing "
+                + "else tells whose it is; it may hold events that nobody took, so nothing was touched; restore the disk, or "
+                + "move the file away to go on without what it holds",
+            lsn: LSN(segment: segment.number, offset: 0))
     }
 
     /// A live segment whose file is gone, and that replay did not come by.

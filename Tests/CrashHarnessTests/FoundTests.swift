@@ -462,4 +462,63 @@ import Testing
               end power 16 everything
             """)
     }
+
+    /// A failed write had begun a segment for events, and left it without any. To drop what it held began a commit that never ended:
+    /// closing the channel waited for it for ever.
+    @Test func aDropThatFoundNothingToDropKeptTheChannelFromClosing() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            seed 37000817
+            channel capacity 307200 segment 20480 snapshot 3072 groups 2 lease 3 cache 1048576 checkpoint 8192 full dropOldest lz4
+            life
+              phase
+                client
+                  put 5 245 stamped
+                  put 5 1868 stamped
+                client
+                  put 5 1577 bookmark shared stamped
+                  put 2 1479 bookmark stamped
+                client
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                  put 6 1247 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+            life
+              fault complete errno 23 skip 2 count 2 leaves torn delay 0
+              phase
+                client
+                  bookmark
+                  put 1 222 bookmark stamped
+                client
+                  take 12 2
+                client
+                  put 5 138 bookmark stamped
+                  retry
+                client
+                  put 6 1081 stamped
+              end power 60 random 1
+            """)
+    }
 }

@@ -543,4 +543,39 @@ import Testing
               end close
             """)
     }
+
+    /// Neither checkpoint nor snapshot, and the identity of the only whole segment in the bad sector: its events counted as lost.
+    @Test func theOldestSegmentWithoutItsIdentityAndWithoutASnapshotWasCountedAsLost() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 37010210
+            disk sector 512 block 512
+            channel capacity 278528 segment 24576 snapshot 4096 groups 4 lease 8 cache 1048576 checkpoint 65536 full dropNewest events 112 lz4 durability interval
+            life
+              phase
+                client
+                  put 6 231
+                client
+                  put 3 1916
+                client
+                  put 1 10
+                  put 2 521
+                  take 1 2
+                client
+                  put 5 1993
+                  bookmark
+                  take 5 1
+                  put 2 1423
+                  put 3 2214
+                  put 1 10
+                  take 11 0
+                  put 1 10
+              end power 68 random 4060629961603098079
+            life
+              damage unreadableStart 10159033217072019826
+              end close
+            """)
+    }
 }

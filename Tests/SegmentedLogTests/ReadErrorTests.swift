@@ -311,6 +311,36 @@ import Testing
         #expect(try next.open().readings().filter { Int($0) != nil } == texts([0, 2]))
     }
 
+    /// Row 24: the one behind the second says whose that is, and the seal before the first whose that is.
+    @Test func twoSegmentsInTheMiddleWhoseIdentitiesCannotBeReadAreServed() throws {
+        let world = try World.killed()
+        world.disk.remove(World.path + "/checkpoint")
+        try world.overwrite(World.segment(5), 8192..<8200)
+        for number in [3, 4] as [UInt64] {
+            world.disk.faults.add(
+                Fault(.read, errno: EIO, on: .name(World.segment(number)), range: 0..<8192, count: Fault.forever))
+        }
+        let log = try world.open()
+        #expect(log.recoveryReport.base == "snapshot of segment 2")
+        #expect(try log.readings().filter { Int($0) != nil } == texts(0...59))
+    }
+
+    /// Row 24: without a snapshot replay begins at the oldest segment; the one behind it says whose it is.
+    @Test func theOldestSegmentIsReadWithoutItsIdentityAndWithoutASnapshot() throws {
+        let world = World()
+        let log = try world.open()
+        var tag = 0
+        while try log.append([put(tag, bytes: 900)]).lsn.segment == SegmentNumber(1) { tag += 1 }
+        let next = world.afterPowerCut()
+        next.disk.remove(World.path + "/checkpoint")
+        try next.overwrite(World.segment(2), 8192..<8200)
+        next.disk.faults.add(
+            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: 0..<8192, count: Fault.forever))
+        let held = try next.open()
+        #expect(held.recoveryReport.base == "nothing: no snapshot is left")
+        #expect(try held.readings().filter { Int($0) != nil }.prefix(tag) == texts(0..<tag)[...])
+    }
+
     /// Row 24: what can be read would be carried into a new segment, and what cannot would be cut off with the old one.
     @Test func anUnreadableTailOfASegmentThatCannotBeSyncedIsAnErrorAndNothingIsTouched() throws {
         let world = try World.killed()
