@@ -17,6 +17,13 @@ final class FrameStore {
         case unreadable(DamagedRange)
         /// Nothing durable stands there.
         case nothing
+
+        fileprivate var isGone: Bool {
+            switch self {
+            case .lost, .missing: true
+            case .frame, .unreadable, .nothing: false
+            }
+        }
     }
 
     private let log: Log
@@ -63,7 +70,7 @@ final class FrameStore {
             readerNext = sequence
         }
         var held: DamagedRange?
-        if let found = try readOn(to: sequence, &held) { return found }
+        if let found = try readOn(to: sequence, &held), !found.isGone { return found }
         // Before anything is said of what is not there: once more, everything from where its segment begins, and by a list of
         // segments that is older than this look.
         let segments = log.segments
@@ -90,13 +97,21 @@ final class FrameStore {
                 }
                 guard let stored = StoredFrame(frame) else { return .lost(frame.whole) }
                 return .frame(keep(stored))
-            case .damage(let range):
+            case .damage(let range), .unreadable(let range):
                 readerNext = max(readerNext, range.endSequence)
-                if range.endSequence > sequence { return .lost(range) }
-            case .unreadable(let range):
-                readerNext = max(readerNext, range.endSequence)
-                if range.endSequence > sequence { return .unreadable(range) }
-                held = range
+                let isHeld = if case .unreadable = item { true } else { false }
+                guard range.endSequence > sequence else {
+                    if isHeld { held = range }
+                    continue
+                }
+                if range.firstSequence > sequence {
+                    // What is missing before it is in nothing that there is. The place itself is come to again.
+                    reader = nil
+                    return .missing(
+                        SequenceRange(first: sequence, end: range.firstSequence),
+                        LSN(segment: range.segment, offset: range.fromOffset))
+                }
+                return isHeld ? .unreadable(range) : .lost(range)
             }
         }
         reader = nil

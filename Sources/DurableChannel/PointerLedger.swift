@@ -89,10 +89,12 @@ extension PointerLedger {
         if closing { throw .closed }
     }
 
-    /// Unique in this opening; the epoch in its upper half makes it so for the log.
+    /// Unique in this opening; the epoch in its upper 24 bits makes it so for the log. (Beside bytes that the disk does not give,
+    /// epochs go on at a multiple of 2^24.)
     func nextTransactionID() -> UInt64 {
         lastTransactionID += 1
-        return (log?.epoch.rawValue ?? 0) << 40 | lastTransactionID
+        let epoch = log?.epoch.rawValue ?? 0
+        return (epoch ^ epoch >> 24) << 40 | lastTransactionID
     }
 
     /// A put's events are durable.

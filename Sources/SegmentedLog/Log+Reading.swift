@@ -3,14 +3,9 @@ public import LogFormat
 
 extension Log {
     /// A reader that starts at `lsn`, or at the oldest segment.
-    /// - Parameters:
-    ///   - sequence: the next sequence at that place, if it is known: then a hole at the very beginning is seen, too.
-    ///   - headersOnly: hop from header to header; payloads are neither read nor verified. Where a crash has left a torn frame
-    ///     with a whole header, it is taken for one, and may lead over the `open` frame that cut it off: for an overview only.
-    public func makeReader(
-        from lsn: LSN? = nil, expecting sequence: EventSequence? = nil, headersOnly: Bool = false
-    ) -> LogReader {
-        LogReader(self, from: lsn, expecting: sequence, headersOnly: headersOnly)
+    /// - Parameter sequence: the next sequence at that place, if it is known: then a hole at the very beginning is seen, too.
+    public func makeReader(from lsn: LSN? = nil, expecting sequence: EventSequence? = nil) -> LogReader {
+        LogReader(self, from: lsn, expecting: sequence)
     }
 
     /// A reader whose next put frame is the one that holds `sequence`, or the first one behind it when it is not there.
@@ -21,7 +16,7 @@ extension Log {
     public func makeReader(at sequence: EventSequence) -> LogReader {
         let entry = lock.withLock { state.table.entry(holding: sequence) }
         let lsn = entry.map { LSN(segment: $0.number, offset: UInt64(SpaceBudget.identityBytes)) }
-        return LogReader(self, from: lsn, expecting: entry?.baseSequence, headersOnly: false, seeking: sequence)
+        return LogReader(self, from: lsn, expecting: entry?.baseSequence, seeking: sequence)
     }
 
     /// Records a damaged range that a reader came to, durably, and then sets its bytes aside as far as there is room. From

@@ -51,6 +51,9 @@ final class ScannedSegment {
     /// No valid header begins at or behind this place, as the survey found. nil: not surveyed, or not to the end.
     var headersEnd: UInt64?
 
+    /// It is of this log, or may be, and what it holds was not all seen.
+    var hidesFrames: Bool { headersEnd == nil && (life != nil || identity == nil) }
+
     init(
         number: SegmentNumber, file: any StorageFile, status: FileStatus, identity: IdentityBlock?, validCopies: Int,
         isIdentityUnread: Bool

@@ -16,7 +16,7 @@ public struct LogFrame: Sendable {
     /// The LSN of what follows.
     public var end: LSN
     public var header: FrameHeader
-    /// The stored payload; empty when only headers are read.
+    /// The stored payload.
     public var payload: [UInt8]
 }
 
@@ -26,7 +26,6 @@ public struct LogFrame: Sendable {
 /// not recycled under it; a retired one is left at the next call. Costs one read for each MiB, and one copy of each payload.
 public final class LogReader: @unchecked Sendable {
     private let log: Log
-    private let headersOnly: Bool
     /// What comes wholly before it is passed by.
     private var seeking: EventSequence?
     private var segment: SegmentNumber
@@ -38,19 +37,18 @@ public final class LogReader: @unchecked Sendable {
     /// Where the present segment ends, as far as was known when it was last looked up: asked for again only there.
     private var known: Place?
     private var presentEpoch = Epoch(0)
-    /// Going backwards: frames of lower epochs from there on do not count.
-    private var cutBehind: (offset: UInt64, epoch: Epoch)?
-    private var surveyed: (segment: SegmentNumber, ledger: EpochLedger)?
+    /// A seek that came to a hole at the beginning of this segment went back from it.
+    private var wentBackFrom: SegmentNumber?
+    private var surveyed: (segment: SegmentNumber, survey: Survey)?
 
     private static let windowBytes = 1 << 20
     private static let start = UInt64(SpaceBudget.identityBytes)
 
     init(
-        _ log: Log, from lsn: LSN?, expecting sequence: EventSequence?, headersOnly: Bool, seeking: EventSequence? = nil
+        _ log: Log, from lsn: LSN?, expecting sequence: EventSequence?, seeking: EventSequence? = nil
     ) {
         self.seeking = seeking
         self.log = log
-        self.headersOnly = headersOnly
         let first = log.lock.withLock { log.state.table.entries.first }
         let place = lsn ?? LSN(segment: first?.number ?? SegmentNumber(1), offset: Self.start)
         segment = place.segment
@@ -73,7 +71,8 @@ public final class LogReader: @unchecked Sendable {
             guard let target = seeking else { return item }
             switch item {
             case .frame(let frame): guard frame.header.type == .put else { continue }
-            case .damage(let range), .unreadable(let range): guard range.endSequence > target else { continue }
+            case .damage(let range), .unreadable(let range):
+                guard range.endSequence > target, !goBack(from: range) else { continue }
             }
             seeking = nil
             return item
@@ -91,7 +90,7 @@ public final class LogReader: @unchecked Sendable {
             switch window.probe(at: offset, verifyingPayload: mustVerify) {
             case .frame(let header) where counts(header):
                 if passes(header) { continue }
-                if mustVerify || headersOnly { return try take(header, window) }
+                if mustVerify { return try take(header, window) }
                 // Found by its header; it is to be handed out, so all of it must hold.
                 if case .frame = window.probe(at: offset, verifyingPayload: true) { return try take(header, window) }
             default: break
@@ -118,46 +117,11 @@ public final class LogReader: @unchecked Sendable {
         }
     }
 
-    /// The frame that ends at ``position``, which moves back to its beginning; nil at the beginning of the segment, or when
-    /// what stands before is damaged.
-    public func previous() throws(LogError) -> LogFrame? {
-        // Never on to the next segment: what ends here stands in this one.
-        while offset > Self.start {
-            let window = try enter(offset)
-            guard let (start, header) = window.frame(endingAt: offset, notBefore: Self.start) else { return nil }
-            if let cut = cutBehind, header.epoch < cut.epoch, start >= cut.offset {
-                // What stands between the cut and the open frame that made it is not part of the log.
-                offset = max(cut.offset, Self.start)
-                continue
-            }
-            return try step(backTo: start, header, window)
-        }
-        return nil
-    }
-
-    private func step(backTo start: UInt64, _ header: FrameHeader, _ window: SegmentWindow) throws(LogError) -> LogFrame
-    {
-        let end = position
-        do throws(FileError) {
-            let payload = try window.payload(of: header, at: start)
-            offset = start
-            expected = nil
-            if header.type == .open, let record = try? OpenRecord(decoding: payload.rawSpan),
-                record.cut.segment == segment
-            {
-                cutBehind = (record.cut.offset, header.epoch)
-            }
-            return LogFrame(lsn: position, end: end, header: header, payload: headersOnly ? [] : payload)
-        } catch {
-            throw .file(error, "the frame at \(segment)/\(String(start, radix: 16)) cannot be read")
-        }
-    }
-
     // MARK: Seeking
 
-    /// Headers are enough for what was asked so, and on the way to a sequence through what this opening has written. (What
-    /// an earlier one left may hold a torn frame whose header is whole, and reaches over the `open` frame that cut it.)
-    private var mustVerify: Bool { !headersOnly && !(seeking != nil && runningEpoch == presentEpoch) }
+    /// Headers are enough on the way to a sequence through what this opening has written. (What an earlier one left may hold a
+    /// torn frame whose header is whole, and reaches over the `open` frame that cut it.)
+    private var mustVerify: Bool { seeking == nil || runningEpoch != presentEpoch }
 
     /// A frame on the way to the sequence that is looked for: stepped over.
     private func passes(_ header: FrameHeader) -> Bool {
@@ -167,6 +131,21 @@ public final class LogReader: @unchecked Sendable {
         offset += UInt64(header.frameBytes)
         runningEpoch = header.epoch
         expected = end
+        return true
+    }
+
+    /// Where an opening could not read the end of one segment and the beginning of the next, it gave that one the first number of
+    /// all that it held. So a hole at the beginning of the segment that the table names is looked for in the one before, too.
+    private func goBack(from hole: DamagedRange) -> Bool {
+        guard hole.segment == segment, hole.fromOffset <= Self.start, segment < wentBackFrom ?? .init(.max),
+            let earlier = log.lock.withLock({ log.state.table.entries.last { $0.number < segment } })
+        else { return false }
+        leave()
+        wentBackFrom = segment
+        segment = earlier.number
+        offset = Self.start
+        expected = earlier.baseSequence
+        runningEpoch = Epoch(0)
         return true
     }
 
@@ -203,7 +182,6 @@ public final class LogReader: @unchecked Sendable {
             }
             guard let next, next.number <= durable.lsn.segment else { return nil }
             leave()
-            cutBehind = nil
             segment = next.number
             offset = Self.start
             runningEpoch = Epoch(0)
@@ -278,7 +256,7 @@ public final class LogReader: @unchecked Sendable {
         }
         let lsn = position
         do throws(FileError) {
-            let payload = headersOnly ? [] : try window.payload(of: header, at: offset)
+            let payload = try window.payload(of: header, at: offset)
             offset += UInt64(header.frameBytes)
             runningEpoch = header.epoch
             expected = EventSequence(header.baseSequence.rawValue + UInt64(header.eventCount))
@@ -292,7 +270,8 @@ public final class LogReader: @unchecked Sendable {
     /// of which the disk does not give all is not damage: nobody knows what it held.
     private func pass(_ window: SegmentWindow, _ place: Place, unreadable: Bool) -> LogItem? {
         let from = offset
-        let ledger = ledger(of: window)
+        let survey = survey(window)
+        let ledger = survey.ledger
         defer { leave() }
         if let opening = ledger.opening(cuttingAt: position), opening.lsn.offset > from {
             offset = opening.lsn.offset
@@ -302,7 +281,7 @@ public final class LogReader: @unchecked Sendable {
         while let (position, header) = window.nextHeader(from: search) {
             let lsn = LSN(segment: segment, offset: position)
             if counts(header), !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn),
-                case .frame = window.probe(at: position, verifyingPayload: true)
+                !survey.hides(header, at: lsn), case .frame = window.probe(at: position, verifyingPayload: true)
             {
                 return skip(
                     to: position, at: position, header.baseSequence,
@@ -315,14 +294,30 @@ public final class LogReader: @unchecked Sendable {
             unreadable || !window.gives(from: from, to: place.end))
     }
 
-    /// The openings of this segment; surveyed once, however many holes it has.
-    private func ledger(of window: SegmentWindow) -> EpochLedger {
-        if let known = surveyed, known.segment == segment { return known.ledger }
+    private struct Survey {
+        var ledger: EpochLedger
+        /// The first frame of an epoch whose opening the disk does not give. That epoch cut at a hole before it.
+        var hidden: (epoch: Epoch, lsn: LSN)?
+
+        func hides(_ header: FrameHeader, at lsn: LSN) -> Bool {
+            hidden.map { header.epoch < $0.epoch && lsn < $0.lsn } ?? false
+        }
+    }
+
+    /// The openings of this segment; looked for once, however many holes it has, unless the disk does not give all of it.
+    private func survey(_ window: SegmentWindow) -> Survey {
+        if let known = surveyed, known.segment == segment { return known.survey }
         var running = Epoch(0)
-        let survey = SegmentSurvey(window, from: Self.start, runningEpoch: &running)
-        let ledger = EpochLedger(base: nil, found: survey.openings)
-        surveyed = (segment, ledger)
-        return ledger
+        let found = SegmentSurvey(window, from: Self.start, runningEpoch: &running)
+        var survey = Survey(ledger: EpochLedger(base: nil, found: found.openings))
+        guard found.headersEnd == nil else {
+            surveyed = (segment, survey)
+            return survey
+        }
+        let opened = Set(found.openings.map(\.epoch))
+        let unopened = found.statements.first { $0.epoch > runningEpoch && !opened.contains($0.epoch) }
+        survey.hidden = unopened.map { ($0.epoch, $0.lsn) }
+        return survey
     }
 
     private func skip(

@@ -379,11 +379,12 @@ struct Recovery {
             seal = survey.sealNext
             if let next = seal?.nextSegment { highestNumber = max(highestNumber, next) }
         }
-        // What the disk does not give may hold epochs, too, each of which began with a block of its own. When it gives them again,
-        // none of them may have the number of another.
-        for segment in scan where segment.headersEnd == nil {
-            highestEpoch = Epoch(
-                highestEpoch.rawValue + segment.segmentBytes / UInt64(FormatConstants.blockBytes.lowerBound))
+        // What the disk does not give may hold epochs, too, and may have had the same trouble when it was written: none of them may
+        // have the number of another. An epoch takes a block of its segment, so those that begin in segment M and before it are
+        // all below (M + 1) * 2^24; and a segment that was begun beside M, or after it, has a higher number, which its name shows.
+        if let unseen = scan.last(where: \.hidesFrames) {
+            let least = (unseen.number.rawValue + 1).multipliedReportingOverflow(by: 1 << 24)
+            highestEpoch = max(highestEpoch, Epoch(least.overflow ? .max : least.partialValue))
         }
         // A statement that goes beyond it proves that it was durable, and what is missing before it is damage.
         openings += doubtful.filter { opening in
@@ -404,13 +405,12 @@ struct Recovery {
         }
         report.provenThrough = proven
         let hidden = hiddenEpoch(scan, statements, ledger, base)
-        let durable = slots.valid.map(\.snapshot) + [base.snapshot]
         lap("survey")
         return TailJudge(
             scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger,
-            hidden: hidden, start: covered,
-            proven: proven, report: report,
-            isRetired: { number in durable.contains { $0.retires(number) } })
+            hidden: hidden, limits: SequenceLimits(statements.map(\.through) + slots.valid.map(\.durableThrough)),
+            start: covered,
+            proven: proven, report: report, retired: retired, snapshots: slots.valid.map(\.snapshot) + [base.snapshot])
     }
 
     /// The lowest epoch of which frames were seen behind what the disk does not give, and not the opening.
@@ -428,7 +428,7 @@ struct Recovery {
             statements.filter { $0.epoch < first.epoch }.map(\.through.lsn) + slots.valid.map(\.durableThrough.lsn)
         let provenBefore = earlier.filter { $0.segment < first.lsn.segment }.max() ?? base.snapshot.covered.lsn
         return TailView.Hidden(
-            epoch: first.epoch, segment: first.lsn.segment,
+            epoch: first.epoch, lsn: first.lsn,
             provenBefore: max(provenBefore, base.snapshot.covered.lsn))
     }
 
@@ -486,6 +486,8 @@ struct Recovery {
                 lsn: LSN(segment: first.segment, offset: first.fromOffset))
         }
         let missing = newLosses.isEmpty ? [] : listed.values.filter { !present.contains($0.number) }
+        // The epoch that begins now must stand behind all that cannot be seen (see `survey`).
+        let hidesLater = scan.contains { $0.hidesFrames && $0.number >= tail.lsn.segment }
         var base = base
         if retired.contains(where: { $0 >= base.snapshot.covered.lsn.segment }), let later = judge.lastSnapshot {
             // The next recovery must not go through a segment that is let go.
@@ -498,7 +500,7 @@ struct Recovery {
             eras: judge.view.ledger.openings.map {
                 Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
             }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
-            mustStartFresh: judge.mustStartFresh || jump, carried: judge.carried, newLosses: newLosses,
+            mustStartFresh: judge.mustStartFresh || jump || hidesLater, carried: judge.carried, newLosses: newLosses,
             missing: missing,
             removable: removable, slots: slots, inventory: inventory)
     }

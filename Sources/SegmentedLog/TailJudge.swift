@@ -5,8 +5,10 @@ internal import LogFormat
 struct TailJudge {
     let view: TailView
     let proven: DurableThrough
-    /// Whether a durable snapshot that was found before the scan says that a segment is not needed. It may be gone already.
-    let isRetired: (SegmentNumber) -> Bool
+    /// Of the segments that there are, or that the base lists, those that a durable snapshot lists as retired.
+    private let retiredBefore: Set<SegmentNumber>
+    /// The durable snapshots that were found before the scan.
+    private let snapshots: [Snapshot]
 
     private var scan: [ScannedSegment] { view.scan }
     private var known: [SegmentNumber: SegmentEntry] { view.known }
@@ -44,17 +46,19 @@ struct TailJudge {
 
     init(
         scan: [ScannedSegment], known: [SegmentEntry], present: [SegmentNumber], ledger: EpochLedger,
-        hidden: TailView.Hidden?, start: DurableThrough, proven: DurableThrough, report: RecoveryReport,
-        isRetired: @escaping (SegmentNumber) -> Bool
+        hidden: TailView.Hidden?, limits: SequenceLimits, start: DurableThrough, proven: DurableThrough,
+        report: RecoveryReport,
+        retired: Set<SegmentNumber>, snapshots: [Snapshot]
     ) {
         numbers = present + known.map(\.number)
         view = TailView(
             scan: scan.filter { !ledger.voids($0.number) && $0.life != nil }, ledger: ledger,
             known: Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first }),
-            hidden: hidden)
+            hidden: hidden, limits: limits)
         self.proven = proven
         self.report = report
-        self.isRetired = isRetired
+        retiredBefore = retired
+        self.snapshots = snapshots
         offset = start.lsn.offset
         expected = start.nextSequence
         tail = start
@@ -165,8 +169,12 @@ struct TailJudge {
                 noteHeld()
                 mustStartFresh = true
                 return true
+            } else if isHeld {
+                // The segment of that statement is gone, too.
+                hold(from: lsn)
+                return false
             } else {
-                lost(isHeld, to: 0, endSequence: next)
+                lost(false, to: 0, endSequence: next)
             }
             end(at: proven.lsn)
         case .missingSegment: return goOn(without: seal.promised.nextSegment, after: index)
@@ -420,29 +428,39 @@ struct TailJudge {
         mustStartFresh = true
     }
 
-    /// Goes on behind a segment that is gone, at the first later one that has frames, or bytes that the disk does not give where
-    /// its first ones may be; false when the log ends here.
+    /// Goes on behind a segment that is gone, at the first later one that has frames, or bytes that the disk does not give; false
+    /// when the log ends here.
     private mutating func goOn(without number: SegmentNumber, after index: Int) -> Bool {
         let start = UInt64(SpaceBudget.identityBytes)
         let next = view.nextSegmentWithFrames(after: index, expecting: expected)
-        let unread = view.nextLeadingToUnreadable(after: index)
+        let unread = scan.indices.first { $0 > index && scan[$0].headersEnd == nil }
         guard let later = [next?.index, unread].compactMap({ $0 }).min() else {
             missingToTheEnd(number)
             return false
         }
         // Numbers before the first frame that can be read may be of those that cannot, and so may the snapshot that let this
-        // segment go: they are held where those are.
+        // segment go: they are held where those are. But for those before that segment, when it is known where it begins.
+        var base = known[scan[later].number]?.baseSequence
         if let next, next.index == later, scan[later].window()?.gives(from: start, to: next.offset) == true {
-            let base = next.header.baseSequence
-            // A segment that a later opening voided held nothing, and its file is gone by rights.
-            if !isRetired(number), base > expected || !view.ledger.voids(number) {
-                record(DamagedRange(.segmentMissing, number, 0, 0, expected, base))
-            }
-            expected = base
+            base = max(base ?? expected, next.header.baseSequence)
+        }
+        if let base {
+            noteGone(number, until: max(expected, base))
+            expected = max(expected, base)
         }
         enter(later, at: start)
         tail = DurableThrough(lsn: LSN(segment: scan[later].number, offset: start), nextSequence: expected)
         return true
+    }
+
+    /// Names it as missing, unless it is gone by rights.
+    private mutating func noteGone(_ number: SegmentNumber, until end: EventSequence) {
+        // Without events it may have been voided by a later opening, or let go, and its file may be gone since.
+        let isHarmless =
+            end > expected
+            ? retiredBefore.contains(number)
+            : view.ledger.voids(number) || snapshots.contains { $0.retires(number) }
+        if !isHarmless { record(DamagedRange(.segmentMissing, number, 0, 0, expected, end)) }
     }
 
     /// The newest segment is gone, and what it held is known only as far as somebody states it. Its numbers must not be

@@ -11,21 +11,23 @@ struct TailView {
     struct Hidden {
         var epoch: Epoch
         /// Where its first frame was seen.
-        var segment: SegmentNumber
+        var lsn: LSN
         /// It cuts the log here or further on: this was durable when it began.
         var provenBefore: LSN
     }
     let hidden: Hidden?
+    let limits: SequenceLimits
 
     /// A frame may have been cut off by an opening that cannot be seen, and its numbers may be of others since. Nobody can be given
     /// it, and it cannot be left out either.
     func checkDoubt(_ header: FrameHeader, at lsn: LSN) throws(LogError) {
-        guard let hidden, header.epoch < hidden.epoch, lsn.segment < hidden.segment, lsn >= hidden.provenBefore else {
+        guard let hidden, header.epoch < hidden.epoch, lsn.segment < hidden.lsn.segment, lsn >= hidden.provenBefore
+        else {
             return
         }
         throw LogError(
             .fileOperation,
-            "the disk does not give the beginning of \(FileNames.segment(hidden.segment)), where epoch \(hidden.epoch) was opened, "
+            "the disk does not give the beginning of \(FileNames.segment(hidden.lsn.segment)), where epoch \(hidden.epoch) was opened, "
                 + "so whether the frame at \(lsn) counts cannot be known; nothing was touched; restore the disk, or move that "
                 + "file away to go on without what it holds", lsn: lsn)
     }
@@ -69,7 +71,7 @@ struct TailView {
             #if PlantedBugs
                 if PlantedBug.acceptRecycledTail.isPlanted, header.type != .seal { return (.frame, header) }
             #endif
-            if header.baseSequence < place.expected { return (.nothing, nil) }
+            if header.baseSequence < place.expected || !limits.allow(header, at: lsn) { return (.nothing, nil) }
             if header.type == .seal, Self.seal(header, at: lsn, in: window) == nil { return (.badPayload, nil) }
             return (.frame, header)
         }
@@ -141,9 +143,12 @@ struct TailView {
         }
     }
 
-    /// No later epoch cut it off, and it numbers no event again.
+    /// Behind a hole: no later epoch cut it off, and it numbers no event again. An epoch that began in this segment, and whose
+    /// opening cannot be seen, cut at the hole.
     private func counts(_ header: FrameHeader, at lsn: LSN, _ expected: EventSequence) -> Bool {
-        !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) && header.baseSequence >= expected
+        if let hidden, lsn.segment == hidden.lsn.segment, lsn < hidden.lsn, header.epoch < hidden.epoch { return false }
+        return !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) && header.baseSequence >= expected
+            && limits.allow(header, at: lsn)
     }
 
     private func nextFrame(

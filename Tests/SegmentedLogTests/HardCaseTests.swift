@@ -155,21 +155,6 @@ import Testing
         #expect(next.disk.liveHash == before)
     }
 
-    @Test func goingBackwardsStopsAtWhatALaterEpochCutOff() throws {
-        let world = World()
-        let log = try world.open()
-        for index in 0..<60 { _ = try log.append([put(index, bytes: 400)]) }
-        let reader = log.makeReader()
-        var read: [LSN] = []
-        while case .frame(let frame) = try reader.next(), frame.lsn.segment == SegmentNumber(1) {
-            read.append(frame.lsn)
-        }
-        let back = log.makeReader(from: LSN(segment: SegmentNumber(1), offset: 16384))
-        var seen: [LSN] = []
-        while let frame = try back.previous() { seen.append(frame.lsn) }
-        #expect(seen == read.reversed(), "all of a sealed segment, from its end")
-    }
-
     @Test func aCrashAfterRetiringASegmentThatWasJustSealedIsNoDamage() throws {
         let world = World()
         let log = try world.open()

@@ -87,33 +87,6 @@ import Testing
         #expect(try again.tags() == [0, 1, -1])
     }
 
-    @Test func aReaderGoesBackwardsByTheTrailers() throws {
-        let world = World()
-        let log = try world.open()
-        for index in 0..<6 { _ = try log.append([put(index)]) }
-        let reader = log.makeReader()
-        while try reader.next() != nil {}
-        var tags: [Int] = []
-        while let frame = try reader.previous() {
-            if frame.header.type == .put { tags.append(tag(frame.payload)) }
-        }
-        #expect(tags == [5, 4, 3, 2, 1, 0])
-        #expect(reader.position == LSN(segment: SegmentNumber(1), offset: 8192))
-    }
-
-    @Test func aReaderOfHeadersHopsOverPayloads() throws {
-        let world = World()
-        let log = try world.open()
-        for index in 0..<6 { _ = try log.append([put(index, events: 2)]) }
-        let reader = log.makeReader(headersOnly: true)
-        var events: UInt32 = 0
-        while case .frame(let frame) = try reader.next() {
-            events += frame.header.eventCount
-            #expect(frame.payload.isEmpty)
-        }
-        #expect(events == 12)
-    }
-
     @Test func aReaderIsNotDisturbedWhenItsSegmentIsRetired() throws {
         let world = World()
         let log = try world.open()
