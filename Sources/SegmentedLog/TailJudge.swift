@@ -173,8 +173,12 @@ struct TailJudge {
                 // The segment of that statement is gone, too.
                 hold(from: lsn)
                 return false
-            } else {
+            } else if scan.contains(where: { $0.number == proven.lsn.segment }) {
                 lost(false, to: 0, endSequence: next)
+            } else {
+                endEntry(at: offset)
+                missingToTheEnd(proven.lsn.segment)
+                return false
             }
             end(at: proven.lsn)
         case .missingSegment: return goOn(without: seal.promised.nextSegment, after: index)

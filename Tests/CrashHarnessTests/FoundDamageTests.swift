@@ -139,4 +139,98 @@ import Testing
               end close
             """)
     }
+
+    /// A failed write had begun it, so no seal named it; the checkpoint did, and stated less of it than it held. What it held beyond that
+    /// was numbered again.
+    @Test func numbersBehindTheProvenEndOfAMissingSegmentWereGivenAgain() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            seed 42000103
+            channel capacity 286720 segment 20480 snapshot 3072 groups 2 lease 64 cache 0 checkpoint 65536 full block 300 lz4
+            life
+              phase
+                client
+                  put 4 2335 bookmark
+                  put 2 2455 stamped
+                  take 3 2
+                  put 2 129
+                  put 3 1605 shared stamped
+                  take 2 1
+                  take 9 2
+                client
+                  put 4 2454 stamped
+                  put 3 1777 stamped
+                client
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                  put 6 1206 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+            life
+              fault complete errno 28 skip 9 count 1 leaves whole delay 0
+              phase
+                client
+                  put 3 15 stamped
+                client
+                  put 4 1829 shared stamped
+                  put 1 146
+                  put 1 198 stamped
+                client
+                  put 5 76 stamped
+                  take 5 2
+                  bookmark
+                client
+                  put 6 1234 stamped
+                  put 6 1234 stamped
+                  put 6 1234 stamped
+                  put 6 1234 stamped
+                  put 6 1234 stamped
+                  put 6 1234 stamped
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end power 104 random 17339798658714499313
+            life
+              damage remove 4348714215947099317
+            """)
+    }
 }
