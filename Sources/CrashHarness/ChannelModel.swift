@@ -271,7 +271,7 @@ package struct ChannelModel: Sendable {
     }
 
     /// Events as they were found. Throws `damaged` when one of them was never put, or is not as it was put.
-    func identify(_ events: TakenEvents) throws(ChannelError) -> [Found] {
+    func identify(_ events: some Sequence<TakenEvent>) throws(ChannelError) -> [Found] {
         var found: [Found] = []
         for event in events {
             let (tag, objection) = tagOf(event, self)

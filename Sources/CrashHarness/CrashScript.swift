@@ -190,6 +190,13 @@ public struct CrashScript: Sendable, Equatable {
             case unreadableStart
 
             var isUnreadable: Bool { self == .unreadable || self == .unreadableStart }
+            /// It strikes one page at most, and so one copy of an identity (or both are not given, and then nothing is opened).
+            var leavesIdentities: Bool {
+                switch self {
+                case .flip, .zeroSector, .garbleSector, .garblePage, .unreadable, .unreadableStart: true
+                default: false
+                }
+            }
         }
 
         public var kind: Kind

@@ -103,14 +103,21 @@ enum IdentityLayout {
     static let dataDirectory = Field<UInt32>(.dataDirectory, 104)
     static let kind = Field<UInt32>(.kind, 108)
     static let keyID = Field<LogUUID>(.keyID, 112)
-    static let reserved = FieldPlace(name: .reserved, offset: 128, size: 3964)
+    static let epoch = Field<UInt64>(.epoch, 128)
+    static let nonce = Field<UInt64>(.nonce, 136)
+    static let cutSegment = Field<UInt64>(.cutSegment, 144)
+    static let cutOffset = Field<UInt64>(.cutOffset, 152)
+    static let nextSequence = Field<UInt64>(.nextSequence, 160)
+    static let openSegment = Field<UInt64>(.openSegment, 168)
+    static let reserved = FieldPlace(name: .reserved, offset: 176, size: 3916)
     static let checksum = Field<UInt32>(.checksum, 4092)
 
     static let rows: [FieldPlace] = [
         magic.place, version.place, blockBytes.place, compatibleFeatures.place, readOnlyCompatibleFeatures.place,
         incompatibleFeatures.place, logUUID.place, segmentNumber.place, salt.place, segmentBytes.place,
         creationTime.place, predecessorNumber.place, predecessorSalt.place, dataDirectory.place, kind.place,
-        keyID.place, reserved, checksum.place,
+        keyID.place, epoch.place, nonce.place, cutSegment.place, cutOffset.place, nextSequence.place, openSegment.place,
+        reserved, checksum.place,
     ]
 }
 

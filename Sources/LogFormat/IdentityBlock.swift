@@ -5,7 +5,8 @@ public enum SegmentKind: UInt8, CaseIterable, Sendable {
     case reserve = 2
 }
 
-/// Says which log, which segment and which life of the file this is. Stands twice at a segment's beginning; DESIGN.md 3.4.
+/// Says which log, which segment and which life of the file this is, and in which epoch its frames begin. Stands twice at a
+/// segment's beginning; DESIGN.md 3.4.
 public struct IdentityBlock: Equatable, Sendable {
     /// Bits that a reader and a writer may ignore. None is defined.
     public var compatibleFeatures: UInt64
@@ -27,12 +28,15 @@ public struct IdentityBlock: Equatable, Sendable {
     /// Its salt, 0 for none.
     public var predecessorSalt: UInt64
     public var kind: SegmentKind
+    /// Of the segment's first frames. Begun here, or in an earlier segment; cut at this segment's first frame or before it.
+    public var opening: EpochOpening
 
     public static let byteCount = FormatConstants.identityBytes
 
     public init(
         logUUID: LogUUID, segment: SegmentNumber, salt: UInt64, segmentBytes: UInt64, creationTime: UInt64,
         predecessor: SegmentNumber = SegmentNumber(0), predecessorSalt: UInt64 = 0, kind: SegmentKind = .regular,
+        opening: EpochOpening,
         compatibleFeatures: UInt64 = 0, readOnlyCompatibleFeatures: UInt64 = 0, incompatibleFeatures: UInt64 = 0
     ) {
         self.compatibleFeatures = compatibleFeatures
@@ -46,6 +50,7 @@ public struct IdentityBlock: Equatable, Sendable {
         self.predecessor = predecessor
         self.predecessorSalt = predecessorSalt
         self.kind = kind
+        self.opening = opening
     }
 
     /// What the checksums of this segment's frames are seeded with.
@@ -75,6 +80,12 @@ public struct IdentityBlock: Equatable, Sendable {
             bytes.store(predecessor.rawValue, Layout.predecessorNumber, at: 0)
             bytes.store(predecessorSalt, Layout.predecessorSalt, at: 0)
             bytes.store(UInt32(kind.rawValue), Layout.kind, at: 0)
+            bytes.store(opening.epoch.rawValue, Layout.epoch, at: 0)
+            bytes.store(opening.nonce, Layout.nonce, at: 0)
+            bytes.store(opening.cut.lsn.segment.rawValue, Layout.cutSegment, at: 0)
+            bytes.store(opening.cut.lsn.offset, Layout.cutOffset, at: 0)
+            bytes.store(opening.cut.nextSequence.rawValue, Layout.nextSequence, at: 0)
+            bytes.store(opening.segment.rawValue, Layout.openSegment, at: 0)
             let checksum = bytes.checksum(of: 0..<Layout.checksum.offset)
             bytes.store(checksum, Layout.checksum, at: 0)
         }
@@ -115,6 +126,11 @@ public struct IdentityBlock: Equatable, Sendable {
                 throw FormatError(.identityBlock, .reservedNotZero, at: offset + place.offset)
             }
         }
+        let cut = DurableThrough(
+            lsn: LSN(
+                segment: SegmentNumber(bytes.load(Layout.cutSegment, at: offset)),
+                offset: bytes.load(Layout.cutOffset, at: offset)),
+            nextSequence: EventSequence(bytes.load(Layout.nextSequence, at: offset)))
         self.init(
             logUUID: bytes.load(Layout.logUUID, at: offset),
             segment: SegmentNumber(bytes.load(Layout.segmentNumber, at: offset)),
@@ -122,6 +138,9 @@ public struct IdentityBlock: Equatable, Sendable {
             creationTime: bytes.load(Layout.creationTime, at: offset),
             predecessor: SegmentNumber(bytes.load(Layout.predecessorNumber, at: offset)),
             predecessorSalt: bytes.load(Layout.predecessorSalt, at: offset), kind: kind,
+            opening: EpochOpening(
+                epoch: Epoch(bytes.load(Layout.epoch, at: offset)), nonce: bytes.load(Layout.nonce, at: offset),
+                cut: cut, segment: SegmentNumber(bytes.load(Layout.openSegment, at: offset))),
             compatibleFeatures: bytes.load(Layout.compatibleFeatures, at: offset),
             readOnlyCompatibleFeatures: bytes.load(Layout.readOnlyCompatibleFeatures, at: offset))
         try check(at: offset)
@@ -140,6 +159,16 @@ public struct IdentityBlock: Equatable, Sendable {
         guard predecessor < segment else { throw .outOfRange(.identityBlock, Layout.predecessorNumber, at: base) }
         guard (predecessor.rawValue == 0) == (predecessorSalt == 0) else {
             throw .outOfRange(.identityBlock, Layout.predecessorSalt, at: base)
+        }
+        guard opening.epoch.rawValue.isNumber else { throw .outOfRange(.identityBlock, Layout.epoch, at: base) }
+        guard opening.nonce != 0 else { throw .outOfRange(.identityBlock, Layout.nonce, at: base) }
+        let cut = opening.cut
+        let firstFrame = LSN(segment: segment, offset: UInt64(2 * Self.byteCount))
+        guard cut.isWellFormed, cut != .nothing, cut.lsn <= firstFrame else {
+            throw .outOfRange(.identityBlock, Layout.cutOffset, at: base)
+        }
+        guard opening.segment >= cut.lsn.segment, opening.segment <= segment else {
+            throw .outOfRange(.identityBlock, Layout.openSegment, at: base)
         }
     }
 

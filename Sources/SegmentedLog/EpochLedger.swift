@@ -12,7 +12,7 @@ struct EpochLedger {
         /// Frames of lower epochs from here on are stale.
         var cut: LSN
         var nextSequence: EventSequence
-        /// Where the `open` frame stands.
+        /// Where the `open` frame stands, or before that, where only an identity tells of it.
         var lsn: LSN
     }
 
@@ -26,7 +26,7 @@ struct EpochLedger {
     /// - Parameters:
     ///   - base: epoch, nonce and place at which the scan starts, from the snapshot it starts from. Lower epochs ended
     ///     before that place.
-    ///   - found: every valid `open` frame met, in any order.
+    ///   - found: every valid `open` frame met, and what identities state, in any order.
     init(base: Opening?, found: [Opening]) {
         // Highest epoch first: an opening counts unless one that counts and is higher has cut it away, or one of the
         // same epoch was met before (two of the same epoch cannot both have been durable before use).
@@ -83,5 +83,15 @@ struct EpochLedger {
             if openings[middle].epoch < epoch { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+}
+
+extension EpochLedger.Opening {
+    /// As an identity states it. In the segment of its cut the frame stands at the cut or behind it; one that was met says where.
+    init(_ opening: EpochOpening) {
+        let isHere = opening.segment == opening.cut.lsn.segment
+        self.init(
+            epoch: opening.epoch, nonce: opening.nonce, cut: opening.cut.lsn, nextSequence: opening.cut.nextSequence,
+            lsn: isHere ? opening.cut.lsn : LSN(segment: opening.segment, offset: 0))
     }
 }

@@ -15,8 +15,8 @@ struct FreshSegment {
     ///   - frames: the first group: snapshot, open frame, and frames carried over.
     ///   - reserve: the reserve file to use instead of a new one, when there is no room.
     func make(
-        _ identity: IdentityBlock, frames: [FramePayload], _ numbering: GroupCommit.Numbering, epoch: Epoch,
-        nonce: UInt64, stated: DurableThrough, reserve: Int?
+        _ identity: IdentityBlock, frames: [FramePayload], _ numbering: GroupCommit.Numbering, stated: DurableThrough,
+        reserve: Int?
     ) throws(FileError) -> (segment: ActiveSegment, group: GroupCommit) {
         // The reserve keeps its name until it has another one: under a spare name a crash would cost it.
         let name = reserve.map(FileNames.reserve) ?? FileNames.temporary(runtime.randomNonzero())
@@ -27,14 +27,13 @@ struct FreshSegment {
             if reserve == nil { try file.prewrite(0..<identity.segmentBytes) }
             try file.write(
                 SegmentPreparation.encode(identity), count: SpaceBudget.identityBytes, at: 0)
-            let segment = ActiveSegment(
-                number: identity.segment, life: identity.life, file: file, segmentBytes: identity.segmentBytes,
-                kind: identity.kind, cursor: UInt64(SpaceBudget.identityBytes))
+            let segment = ActiveSegment(identity, file: file)
             let group = GroupCommit(
                 segment: segment,
                 plan: GroupPlan(frames, blockBytes: budget.blockBytes),
-                frames: frames, tickets: [], firstFrames: [], epoch: epoch, nonce: nonce, stated: stated,
-                numbering: numbering, opensEpoch: true)
+                frames: frames, tickets: [], firstFrames: [], epoch: identity.opening.epoch,
+                nonce: identity.opening.nonce,
+                stated: stated, numbering: numbering, opensEpoch: true)
             let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)
             group.assemble(into: buffer, commitTime: runtime.wallClock())
             try file.write(buffer, count: group.plan.totalBytes, at: group.offset)

@@ -120,25 +120,22 @@ final class GroupCommit: @unchecked Sendable {
 
 /// The segment that groups are placed in. Guarded by the log's lock; the file itself is thread-safe.
 final class ActiveSegment: @unchecked Sendable {
-    let number: SegmentNumber
+    let identity: IdentityBlock
     let life: SegmentLife
     let file: any StorageFile
-    let segmentBytes: UInt64
-    let kind: SegmentKind
     /// Where the next group goes.
     var cursor: UInt64
 
-    init(
-        number: SegmentNumber, life: SegmentLife, file: any StorageFile, segmentBytes: UInt64, kind: SegmentKind,
-        cursor: UInt64
-    ) {
-        self.number = number
-        self.life = life
+    init(_ identity: IdentityBlock, file: any StorageFile, cursor: UInt64 = UInt64(SpaceBudget.identityBytes)) {
+        self.identity = identity
+        life = identity.life
         self.file = file
-        self.segmentBytes = segmentBytes
-        self.kind = kind
         self.cursor = cursor
     }
+
+    var number: SegmentNumber { life.segment }
+    var segmentBytes: UInt64 { identity.segmentBytes }
+    var kind: SegmentKind { identity.kind }
 
     /// Whether a group of `bytes` fits and leaves the block that the seal will need.
     func fits(_ bytes: Int, blockBytes: Int) -> Bool {

@@ -53,11 +53,9 @@ extension Log {
     }
 
     private func gatherClientState() {
-        let nonce = runtime.randomNonzero()
         let client: ClientCheckpoint
         do throws(LogError) { client = try syncedClient() } catch { return passOn() }
         let answers = lock.withLock { () -> [LogState.Answer] in
-            state.pendingNonce = nonce
             let value = state.furthest(client)
             if let error = snapshotError(value) { return state.turnAwayAll(error) }
             state.keepFurthest(value)

@@ -40,9 +40,8 @@ final class ScannedSegment {
     let number: SegmentNumber
     let file: any StorageFile
     let status: FileStatus
-    /// nil when neither copy is valid; the life may be known all the same.
-    let identity: IdentityBlock?
-    let validCopies: Int
+    /// The valid copies of its identity.
+    let copies: [IdentityBlock]
     /// The disk did not give one of the copies.
     let isIdentityUnread: Bool
     var life: SegmentLife?
@@ -55,17 +54,23 @@ final class ScannedSegment {
     var hidesFrames: Bool { headersEnd == nil && (life != nil || identity == nil) }
 
     init(
-        number: SegmentNumber, file: any StorageFile, status: FileStatus, identity: IdentityBlock?, validCopies: Int,
+        number: SegmentNumber, file: any StorageFile, status: FileStatus, copies: [IdentityBlock],
         isIdentityUnread: Bool
     ) {
         self.number = number
         self.file = file
         self.status = status
-        self.identity = identity
-        self.validCopies = validCopies
+        self.copies = copies
         self.isIdentityUnread = isIdentityUnread
-        life = identity?.life
+        life = copies.first?.life
     }
+
+    /// nil when neither copy is valid; the life may be known all the same. Copies differ where the power went while an unused segment
+    /// was made one that begins an epoch: nothing of that is written yet, but what it cuts off was never acknowledged.
+    var identity: IdentityBlock? { copies.max { $0.opening.epoch < $1.opening.epoch } }
+
+    /// Both are valid, and equal.
+    var hasBothCopies: Bool { copies.count == 2 && copies[0] == copies[1] }
 
     /// As its identity says; else a size that a segment can have, whatever somebody has made of the file.
     var segmentBytes: UInt64 {
@@ -113,8 +118,7 @@ final class ScannedSegment {
             let file = try directory.open(name, for: .reading)
             let status = try file.status()
             let buffer = AlignedBuffer(byteCount: SpaceBudget.identityBytes)
-            var identity: IdentityBlock?
-            var valid = 0
+            var copies: [IdentityBlock] = []
             var isUnread = false
             for copy in 0..<2 {
                 // Each copy by itself: one unreadable sector must not take both.
@@ -127,9 +131,7 @@ final class ScannedSegment {
                     continue
                 }
                 do throws(FormatError) {
-                    let block = try IdentityBlock(decoding: buffer.bytes.extracting(0..<count))
-                    valid += 1
-                    if identity == nil { identity = block }
+                    copies.append(try IdentityBlock(decoding: buffer.bytes.extracting(0..<count)))
                 } catch {
                     if error.isNewer {
                         throw FileError(.open, path: name, errno: 0, reason: .unsupported)
@@ -137,8 +139,7 @@ final class ScannedSegment {
                 }
             }
             return ScannedSegment(
-                number: number, file: file, status: status, identity: identity, validCopies: valid,
-                isIdentityUnread: isUnread)
+                number: number, file: file, status: status, copies: copies, isIdentityUnread: isUnread)
         } catch {
             if error.reason == .unsupported && error.errno == 0 {
                 throw LogError(

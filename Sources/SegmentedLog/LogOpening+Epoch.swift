@@ -10,18 +10,17 @@ extension LogOpening {
         _ report: inout RecoveryReport
     ) throws(LogError) -> Place? {
         guard !outcome.mustStartFresh, outcome.carried.isEmpty, let last = outcome.tailSegment, !last.syncFailed,
-            last.headersEnd != nil, last.validCopies == 2, let identity = last.identity, identity.life == last.life,
+            last.headersEnd != nil, last.hasBothCopies, let identity = last.identity, identity.life == last.life,
             last.status.size >= identity.segmentBytes, last.status.linkCount == 1
         else { return nil }
         let isUnused = outcome.tail.lsn.offset == UInt64(SpaceBudget.identityBytes)
         let cursor = SpaceBudget.roundUp(outcome.tail.lsn.offset, to: budget.blockBytes)
+        guard !hasLeftOvers(last, from: outcome.tail.lsn.offset, to: cursor) else { return nil }
         let room = UInt64((isUnused ? budget.firstGroupBytes : budget.blockBytes) + budget.blockBytes)
         guard cursor + room <= identity.segmentBytes, let (method, file) = try openForWriting(last.number) else {
             return nil
         }
-        let segment = ActiveSegment(
-            number: last.number, life: identity.life, file: file, segmentBytes: identity.segmentBytes,
-            kind: identity.kind, cursor: cursor)
+        let segment = ActiveSegment(identity, file: file, cursor: cursor)
         var changed = table
         if changed.entry(last.number) == nil { changed.append(entry(identity, outcome.tail.nextSequence)) }
         changed.update(last.number) { $0.endOffset = 0 }
@@ -44,6 +43,7 @@ extension LogOpening {
             opensEpoch: true)
         do throws(FileError) {
             try write(group)
+            try wipe(last, behind: group, file)
         } catch {
             // Whether the frame is on the disk nobody knows; the next epoch, in a fresh segment, cuts at the same place.
             // It needs an epoch of its own: one that has the number of this frame could not cut it off.
@@ -56,7 +56,29 @@ extension LogOpening {
         table = changed
         return Place(
             method: method, segment: segment, durable: group.end,
-            openedAt: LSN(segment: segment.number, offset: group.offset))
+            openedAt: LSN(segment: segment.number, offset: group.offset),
+            opening: EpochOpening(
+                epoch: epoch.epoch, nonce: epoch.nonce, cut: outcome.tail, segment: segment.number))
+    }
+
+    /// Between the cut and the `open` frame nothing can be wiped: the block is that of acknowledged frames.
+    private func hasLeftOvers(_ segment: ScannedSegment, from cut: UInt64, to cursor: UInt64) -> Bool {
+        guard cut < cursor, let window = segment.window() else { return false }
+        var from = cut
+        while let (position, _) = window.nextHeader(from: from), position < cursor {
+            if case .frame = window.probe(at: position, verifyingPayload: true) { return true }
+            from = position + 8
+        }
+        return false
+    }
+
+    /// Left-overs of lower epochs behind the `open` frame that has cut them off are overwritten, durably, before anything of its
+    /// epoch follows. Else, once a bad sector hides that frame, nothing would tell them from what counts.
+    private func wipe(_ segment: ScannedSegment, behind group: GroupCommit, _ file: any StorageFile) throws(FileError) {
+        let start = group.end.lsn.offset
+        guard let end = segment.headersEnd, end > start, let identity = segment.identity else { return }
+        try file.prewrite(start..<min(SpaceBudget.roundUp(end, to: 4096), identity.segmentBytes))
+        try file.synchronize()
     }
 
     func write(_ group: GroupCommit) throws(FileError) {
@@ -85,7 +107,7 @@ extension LogOpening {
         _ clientState: (@Sendable () -> ClientCheckpoint)?, _ replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) -> Place {
         let carried = outcome.carried.filter { $0.header.type.isCarriedOver }
-        var cut = outcome.tail
+        var cut = outcome.freshCut
         if let first = outcome.carried.first {
             cut = DurableThrough(lsn: first.lsn, nextSequence: first.header.baseSequence)
         }
@@ -109,7 +131,7 @@ extension LogOpening {
         var attempt = source
         while true {
             let identity = identity(
-                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0)
+                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0, epoch, cut)
             var changed = table
             var own = entry(identity, cut.nextSequence)
             own.holdsEvents = carried.contains { $0.header.type == .put }
@@ -122,7 +144,7 @@ extension LogOpening {
             let record = openRecord(cut: cut, previous: outcome.highestEpoch, reason)
             do throws(LogError) {
                 let (method, made) = try makeFresh(
-                    identity, snapshot, record, epoch, stated: cut, carried: frames, next: outcome.tail.nextSequence,
+                    identity, snapshot, record, stated: cut, carried: frames, next: outcome.tail.nextSequence,
                     reserve: attempt.2)
                 if let used = attempt.2 { reserves.remove(used) }
                 table = changed
@@ -131,7 +153,7 @@ extension LogOpening {
                 }
                 return Place(
                     method: method, segment: made.segment, durable: made.group.end,
-                    openedAt: LSN(segment: number, offset: made.group.offset))
+                    openedAt: LSN(segment: number, offset: made.group.offset), opening: identity.opening)
             } catch {
                 // The disk is full, though the capacity is not: the reserve was made for this.
                 guard error.fileError?.reason == .noSpace, attempt.2 == nil, frames.isEmpty,

@@ -96,17 +96,18 @@ struct LogOpening {
         // Before there is a log: a crash behind its first name must not leave one whose capacity nobody knows.
         try LogSettings(capacityBytes: budget.capacityBytes, segmentBytes: budget.segmentBytes).write(
             in: directory, runtime)
-        let identity = identity(uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular)
-        let entry = entry(identity, start.nextSequence)
         let epoch = EpochStart(epoch: Epoch(1), nonce: runtime.randomNonzero())
+        let identity = identity(
+            uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular, epoch, start)
+        let entry = entry(identity, start.nextSequence)
         let snapshot = Snapshot(covered: start, epoch: Epoch(0), nonce: 0, segments: [entry])
         let record = openRecord(cut: start, previous: Epoch(0), .created)
         let (method, made) = try makeFresh(
-            identity, snapshot, record, epoch, stated: .nothing, carried: [], next: start.nextSequence, reserve: nil)
+            identity, snapshot, record, stated: .nothing, carried: [], next: start.nextSequence, reserve: nil)
         try restored(ClientCheckpoint(through: start, bytes: []))
         report.tail = start
         let log = makeLog(
-            report, uuid, epoch, method, active: made.segment, durable: made.group.end,
+            report, uuid, identity.opening, method, active: made.segment, durable: made.group.end,
             table: SegmentTable([entry]), highestNumber: SegmentNumber(1), eras: [],
             openedAt: start.lsn, inUse: UInt64(budget.segmentBytes),
             reserves: [], slots: CheckpointFile.Slots(), losses: [], clientState)
@@ -148,7 +149,7 @@ struct LogOpening {
         let removable = outcome.removable.filter { !keep.contains($0) }
         let copies = Set(outcome.inventory.setAside + report.setAsideFiles).subtracting(report.removedFiles)
         let log = makeLog(
-            report, outcome.logUUID, epoch, made.method, setAsideBytes: setAside.bytes(of: copies.sorted()),
+            report, outcome.logUUID, made.opening, made.method, setAsideBytes: setAside.bytes(of: copies.sorted()),
             active: made.segment, durable: made.durable, table: table,
             highestNumber: max(outcome.highestNumber, made.segment.number),
             eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(table),
@@ -183,7 +184,7 @@ struct LogOpening {
     }
 
     func makeFresh(
-        _ identity: IdentityBlock, _ snapshot: Snapshot, _ record: OpenRecord, _ epoch: EpochStart,
+        _ identity: IdentityBlock, _ snapshot: Snapshot, _ record: OpenRecord,
         stated: DurableThrough, carried: [CarriedFrame], next: EventSequence, reserve: Int?
     ) throws(LogError) -> (WriteMethod, (segment: ActiveSegment, group: GroupCommit)) {
         let first = [
@@ -203,8 +204,7 @@ struct LogOpening {
                 return (
                     method,
                     try fresh.make(
-                        identity, frames: first + carried.map(\.payload), numbering, epoch: epoch.epoch,
-                        nonce: epoch.nonce, stated: stated, reserve: reserve)
+                        identity, frames: first + carried.map(\.payload), numbering, stated: stated, reserve: reserve)
                 )
             } catch {
                 if error.reason == .unsupported { continue }
@@ -221,12 +221,14 @@ struct LogOpening {
     }
 
     func identity(
-        _ uuid: LogUUID, _ number: SegmentNumber, after: SegmentEntry?, bytes: UInt64, _ kind: SegmentKind
+        _ uuid: LogUUID, _ number: SegmentNumber, after: SegmentEntry?, bytes: UInt64, _ kind: SegmentKind,
+        _ epoch: EpochStart, _ cut: DurableThrough
     ) -> IdentityBlock {
         IdentityBlock(
             logUUID: uuid, segment: number, salt: runtime.randomNonzero(), segmentBytes: bytes,
             creationTime: runtime.wallClock(), predecessor: after?.number ?? SegmentNumber(0),
-            predecessorSalt: after?.salt ?? 0, kind: kind)
+            predecessorSalt: after?.salt ?? 0, kind: kind,
+            opening: EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: cut, segment: number))
     }
 
     func entry(_ identity: IdentityBlock, _ base: EventSequence) -> SegmentEntry {
@@ -243,7 +245,7 @@ struct LogOpening {
     }
 
     func makeLog(
-        _ report: RecoveryReport, _ uuid: LogUUID, _ epoch: EpochStart, _ method: WriteMethod,
+        _ report: RecoveryReport, _ uuid: LogUUID, _ opening: EpochOpening, _ method: WriteMethod,
         setAsideBytes: UInt64 = 0, active: ActiveSegment,
         durable: DurableThrough, table: SegmentTable, highestNumber: SegmentNumber,
         eras: [Era], openedAt: LSN, inUse: UInt64,
@@ -251,11 +253,11 @@ struct LogOpening {
         _ clientState: (@Sendable () -> ClientCheckpoint)?
     ) -> Log {
         var report = report
-        report.epoch = epoch.epoch
+        report.epoch = opening.epoch
         report.durationNanoseconds = runtime.monotonicClock() - started
         let state = LogState(
-            budget: budget, configuration: configuration, logUUID: uuid, start: epoch,
-            eras: eras + [Era(from: openedAt, start: epoch)], durable: durable,
+            budget: budget, configuration: configuration, logUUID: uuid, opening: opening,
+            eras: eras + [Era(from: openedAt, start: EpochStart(opening))], durable: durable,
             highestNumber: highestNumber, table: table, active: active, segmentBytesInUse: inUse,
             reservesPresent: reserves)
         let log = Log(
@@ -276,10 +278,15 @@ struct Place {
     var durable: DurableThrough
     /// Where its first frame stands.
     var openedAt: LSN
+    var opening: EpochOpening
 }
 
 /// A new epoch's number and nonce.
 struct EpochStart: Equatable, Sendable {
     var epoch: Epoch
     var nonce: UInt64
+}
+
+extension EpochStart {
+    init(_ opening: EpochOpening) { self.init(epoch: opening.epoch, nonce: opening.nonce) }
 }

@@ -39,7 +39,7 @@ public final class LogReader: @unchecked Sendable {
     private var presentEpoch = Epoch(0)
     /// A seek that came to a hole at the beginning of this segment went back from it.
     private var wentBackFrom: SegmentNumber?
-    private var surveyed: (segment: SegmentNumber, survey: Survey)?
+    private var surveyed: (segment: SegmentNumber, ledger: EpochLedger)?
 
     private static let windowBytes = 1 << 20
     private static let start = UInt64(SpaceBudget.identityBytes)
@@ -270,8 +270,7 @@ public final class LogReader: @unchecked Sendable {
     /// of which the disk does not give all is not damage: nobody knows what it held.
     private func pass(_ window: SegmentWindow, _ place: Place, unreadable: Bool) -> LogItem? {
         let from = offset
-        let survey = survey(window)
-        let ledger = survey.ledger
+        let ledger = survey(window)
         defer { leave() }
         if let opening = ledger.opening(cuttingAt: position), opening.lsn.offset > from {
             offset = opening.lsn.offset
@@ -281,7 +280,7 @@ public final class LogReader: @unchecked Sendable {
         while let (position, header) = window.nextHeader(from: search) {
             let lsn = LSN(segment: segment, offset: position)
             if counts(header), !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn),
-                !survey.hides(header, at: lsn), case .frame = window.probe(at: position, verifyingPayload: true)
+                case .frame = window.probe(at: position, verifyingPayload: true)
             {
                 return skip(
                     to: position, at: position, header.baseSequence,
@@ -294,30 +293,14 @@ public final class LogReader: @unchecked Sendable {
             unreadable || !window.gives(from: from, to: place.end))
     }
 
-    private struct Survey {
-        var ledger: EpochLedger
-        /// The first frame of an epoch whose opening the disk does not give. That epoch cut at a hole before it.
-        var hidden: (epoch: Epoch, lsn: LSN)?
-
-        func hides(_ header: FrameHeader, at lsn: LSN) -> Bool {
-            hidden.map { header.epoch < $0.epoch && lsn < $0.lsn } ?? false
-        }
-    }
-
-    /// The openings of this segment; looked for once, however many holes it has, unless the disk does not give all of it.
-    private func survey(_ window: SegmentWindow) -> Survey {
-        if let known = surveyed, known.segment == segment { return known.survey }
+    /// The openings of this segment; looked for once, however many holes it has.
+    private func survey(_ window: SegmentWindow) -> EpochLedger {
+        if let known = surveyed, known.segment == segment { return known.ledger }
         var running = Epoch(0)
         let found = SegmentSurvey(window, from: Self.start, runningEpoch: &running)
-        var survey = Survey(ledger: EpochLedger(base: nil, found: found.openings))
-        guard found.headersEnd == nil else {
-            surveyed = (segment, survey)
-            return survey
-        }
-        let opened = Set(found.openings.map(\.epoch))
-        let unopened = found.statements.first { $0.epoch > runningEpoch && !opened.contains($0.epoch) }
-        survey.hidden = unopened.map { ($0.epoch, $0.lsn) }
-        return survey
+        let ledger = EpochLedger(base: nil, found: found.openings)
+        if found.headersEnd != nil { surveyed = (segment, ledger) }
+        return ledger
     }
 
     private func skip(

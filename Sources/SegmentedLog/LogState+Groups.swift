@@ -63,7 +63,7 @@ extension LogState {
         let plan = GroupPlan(frames, blockBytes: blockBytes)
         let group = GroupCommit(
             segment: segment, plan: plan, frames: frames, tickets: tickets, firstFrames: firstFrames, epoch: epoch,
-            nonce: nonce, stated: synced, numbering: GroupCommit.Numbering(frames, from: nextSequence),
+            nonce: opening.nonce, stated: synced, numbering: GroupCommit.Numbering(frames, from: nextSequence),
             opensEpoch: opensEpoch)
         segment.cursor += UInt64(plan.totalBytes)
         nextSequence = group.end.nextSequence

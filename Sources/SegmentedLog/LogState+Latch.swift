@@ -43,7 +43,7 @@ extension LogState {
         eras.append(
             Era(
                 from: LSN(segment: group.segment.number, offset: group.offset),
-                start: EpochStart(epoch: epoch, nonce: nonce)))
+                start: EpochStart(opening)))
     }
 
     mutating func becomeReadOnly(_ first: FileError, then second: LogError) -> [Answer] {
@@ -71,7 +71,8 @@ extension LogState {
     /// The next step to a new epoch after a failed write.
     mutating func reopeningJob(now: UInt64) -> Job? {
         guard case .reopening(let error) = phase, inFlight.isEmpty else { return nil }
-        guard let fresh = prepared else {
+        // One that was made ready for a roll is given an identity that states the cut.
+        guard let fresh = prepared, fresh.identity.opening != opening else {
             if case .running = preparation { return nil }
             if case .failed(let second, _) = preparation, askedForFresh {
                 refused.append(contentsOf: becomeReadOnly(error, then: second))
@@ -80,12 +81,12 @@ extension LogState {
             preparation = .running
             askedForFresh = true
             return .prepare(
-                SegmentRequest(bytes: UInt64(budget.segmentBytes), mayUseReserve: true, prefersReserve: true))
+                SegmentRequest(
+                    bytes: UInt64(budget.segmentBytes), mayUseReserve: true, prefersReserve: true, beginsEpoch: true))
         }
         guard clientState != nil else { return .gatherClientState }
         let previous = epoch
-        epoch = Epoch(epoch.rawValue + 1)
-        nonce = pendingNonce
+        opening = fresh.identity.opening
         begin(fresh)
         let record = OpenRecord(
             cut: durable.lsn, nextSequence: durable.nextSequence, previousEpoch: previous,

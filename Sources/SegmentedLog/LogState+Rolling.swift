@@ -158,6 +158,25 @@ extension LogState {
         if let prepared, prepared.kind == .regular { discard(prepared) }
     }
 
+    /// Of a segment that is made ready now. The log's present epoch, or the next one, which cuts at what is acknowledged: between a
+    /// failed write and the `open` frame of that epoch nothing else is.
+    func identity(
+        _ number: SegmentNumber, salt: UInt64, bytes: UInt64, kind: SegmentKind, time: UInt64, nonceOfNewEpoch: UInt64?
+    ) -> IdentityBlock {
+        let before = table.newest
+        return IdentityBlock(
+            logUUID: logUUID, segment: number, salt: salt, segmentBytes: bytes, creationTime: time,
+            predecessor: before?.number ?? SegmentNumber(0), predecessorSalt: before?.salt ?? 0, kind: kind,
+            opening: nonceOfNewEpoch.map {
+                EpochOpening(epoch: Epoch(epoch.rawValue + 1), nonce: $0, cut: durable, segment: number)
+            } ?? opening)
+    }
+
+    mutating func takePrepared() -> ActiveSegment? {
+        defer { prepared = nil }
+        return prepared
+    }
+
     mutating func prepared(_ segment: ActiveSegment) {
         prepared = segment
         preparation = .idle
@@ -203,6 +222,8 @@ struct SegmentRequest: Equatable, Sendable {
     var mayUseReserve: Bool
     /// Nothing else is tried first: a failed write must not wait for a large file.
     var prefersReserve: Bool
+    /// It begins an epoch, and its identity says so.
+    var beginsEpoch = false
     /// Of the append that it is for; 0 when that has none.
     var claim = 0
 }

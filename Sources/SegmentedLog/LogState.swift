@@ -49,8 +49,9 @@ struct LogState {
     var phase = Phase.running
     /// No new appends; what is queued goes on.
     var isClosing = false
-    var epoch: Epoch
-    var nonce: UInt64
+    /// The present epoch.
+    var opening: EpochOpening
+    var epoch: Epoch { opening.epoch }
     /// Which epoch is in force from where on, oldest first: a client's state, and so a snapshot, may be older than the
     /// present epoch, and names the one at the place that it covers.
     var eras: [Era]
@@ -112,14 +113,12 @@ struct LogState {
     var statistics = LogStatistics()
     /// Answers that came up while a job was looked for; taken out by ``takeRefused()``.
     var refused: [Answer] = []
-    /// Random, drawn by the shell together with the client's state: for the epoch that may be opened next.
-    var pendingNonce: UInt64 = 1
     /// A fresh segment was asked for since the latch. (A request that failed before it does not count.)
     var askedForFresh = false
 
     /// The state right after an epoch was opened in `active`.
     init(
-        budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, start: EpochStart, eras: [Era],
+        budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, opening: EpochOpening, eras: [Era],
         durable: DurableThrough, highestNumber: SegmentNumber, table: SegmentTable,
         active: ActiveSegment,
         segmentBytesInUse: UInt64, reservesPresent: Set<Int>
@@ -136,8 +135,7 @@ struct LogState {
         groupsInFlight = configuration.groupsInFlight
         maximumGroupBytes = configuration.maximumGroupBytes
         durability = configuration.durability
-        epoch = start.epoch
-        nonce = start.nonce
+        self.opening = opening
         self.eras = eras
         nextSequence = durable.nextSequence
     }

@@ -24,6 +24,8 @@ struct Recovery {
         var base: Base
         var table: SegmentTable
         var tail: DurableThrough
+        /// See ``TailJudge/freshCut``.
+        var freshCut: DurableThrough
         var lastEpoch: EpochStart
         /// The epochs from the base on.
         var eras: [Era]
@@ -287,13 +289,13 @@ struct Recovery {
                 continue
             }
             #if PlantedBugs
-                if PlantedBug.deleteUnidentifiedSegment.isPlanted, segment.validCopies < 2 {
+                if PlantedBug.deleteUnidentifiedSegment.isPlanted, !segment.hasBothCopies {
                     try? directory.unlink(FileNames.segment(number))
                     continue
                 }
             #endif
             let identity = segment.identity
-            if segment.validCopies == 1 {
+            if segment.copies.count == 1 {
                 report.remarks.append("one of the two identity blocks of segment \(number) is damaged")
             }
             if let identity, identity.logUUID != logUUID || identity.segment != number {
@@ -357,22 +359,36 @@ struct Recovery {
         let covered = base.snapshot.covered
         var running = base.snapshot.epoch
         var openings: [EpochLedger.Opening] = []
-        var doubtful: [EpochLedger.Opening] = []
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
         var seal: SealRecord?
+        var unidentified: [ScannedSegment] = []
         for segment in scan {
             // The segment before it, if nothing else, may say what its salt is.
             if segment.life == nil, segment.identity == nil, let seal, seal.nextSegment == segment.number {
                 segment.life = SegmentLife(logUUID: logUUID, salt: seal.nextSalt, segment: segment.number)
             }
+            if segment !== scan.first, segment.number > covered.lsn.segment, seal?.nextSegment != segment.number {
+                unidentified.append(segment)
+            }
             seal = nil
+            if let identity = segment.identity, identity.life == segment.life {
+                let opening = EpochLedger.Opening(identity.opening)
+                highestEpoch = max(highestEpoch, opening.epoch)
+                if opening.cut >= covered.lsn {
+                    openings.append(opening)
+                    // What an epoch is cut at is durable.
+                    statements.append(
+                        SegmentSurvey.Statement(
+                            lsn: opening.lsn, epoch: opening.epoch, nonce: opening.nonce, through: identity.opening.cut)
+                    )
+                }
+            }
             guard let window = segment.window() else { continue }
             let start =
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
             openings += survey.openings
-            doubtful += survey.doubtful
             segment.headersEnd = survey.headersEnd
             statements += survey.statements
             highestEpoch = max(highestEpoch, survey.highestEpoch)
@@ -386,17 +402,13 @@ struct Recovery {
             let least = (unseen.number.rawValue + 1).multipliedReportingOverflow(by: 1 << 24)
             highestEpoch = max(highestEpoch, Epoch(least.overflow ? .max : least.partialValue))
         }
-        // A statement that goes beyond it proves that it was durable, and what is missing before it is damage.
-        openings += doubtful.filter { opening in
-            statements.contains { $0.lsn > opening.lsn && $0.epoch >= opening.epoch && $0.through.lsn > opening.lsn }
-                || slots.valid.contains { $0.durableThrough.lsn > opening.lsn }
-        }
         let ledger = EpochLedger(
             base: base.snapshot.epoch.rawValue == 0
                 ? nil
                 : EpochLedger.Opening(
                     epoch: base.snapshot.epoch, nonce: base.snapshot.nonce, cut: covered.lsn,
                     nextSequence: covered.nextSequence, lsn: covered.lsn), found: openings)
+        for segment in unidentified where !ledger.voids(segment.number) { try refuseUnread(segment) }
         var proven = covered
         for slot in slots.valid { proven = Self.further(proven, slot.durableThrough) }
         for statement in statements
@@ -404,32 +416,11 @@ struct Recovery {
             proven = Self.further(proven, statement.through)
         }
         report.provenThrough = proven
-        let hidden = hiddenEpoch(scan, statements, ledger, base)
         lap("survey")
         return TailJudge(
-            scan: scan, known: base.snapshot.segments, present: inventory.segments, ledger: ledger,
-            hidden: hidden, limits: SequenceLimits(statements.map(\.through) + slots.valid.map(\.durableThrough)),
-            start: covered,
-            proven: proven, report: report, retired: retired, snapshots: slots.valid.map(\.snapshot) + [base.snapshot])
-    }
-
-    /// The lowest epoch of which frames were seen behind what the disk does not give, and not the opening.
-    private func hiddenEpoch(
-        _ scan: [ScannedSegment], _ statements: [SegmentSurvey.Statement], _ ledger: EpochLedger, _ base: Base
-    ) -> TailView.Hidden? {
-        let unseen = Set(scan.filter { $0.headersEnd == nil }.map(\.number))
-        guard !unseen.isEmpty else { return nil }
-        let opened = Set(ledger.openings.map(\.epoch))
-        let candidates = statements.filter {
-            $0.epoch > base.snapshot.epoch && !opened.contains($0.epoch) && unseen.contains($0.lsn.segment)
-        }
-        guard let first = candidates.min(by: { ($0.epoch, $0.lsn) < ($1.epoch, $1.lsn) }) else { return nil }
-        let earlier =
-            statements.filter { $0.epoch < first.epoch }.map(\.through.lsn) + slots.valid.map(\.durableThrough.lsn)
-        let provenBefore = earlier.filter { $0.segment < first.lsn.segment }.max() ?? base.snapshot.covered.lsn
-        return TailView.Hidden(
-            epoch: first.epoch, lsn: first.lsn,
-            provenBefore: max(provenBefore, base.snapshot.covered.lsn))
+            TailView(scan, known: base.snapshot.segments, ledger), present: inventory.segments, start: covered,
+            proven: proven, report: report, retired: retired,
+            snapshots: slots.valid.map(\.snapshot) + [base.snapshot])
     }
 
     private var highestEpoch = Epoch(0)
@@ -495,6 +486,7 @@ struct Recovery {
         }
         return Outcome(
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
+            freshCut: DurableThrough(lsn: judge.freshCut.lsn, nextSequence: tail.nextSequence),
             lastEpoch: judge.lastEpoch
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
             eras: judge.view.ledger.openings.map {
@@ -562,7 +554,7 @@ struct Recovery {
 
     /// What the disk withholds is neither lost nor there: going on without it would decide.
     private func refuseUnread(_ segment: ScannedSegment) throws(LogError) {
-        guard segment.isIdentityUnread, segment.holdsAnything else { return }
+        guard segment.identity == nil, segment.isIdentityUnread, segment.holdsAnything else { return }
         throw LogError(
             .fileOperation,
             "the disk does not give the identity of \(FileNames.segment(segment.number)) in \(directory.path), and nothing "

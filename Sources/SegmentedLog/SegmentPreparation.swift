@@ -5,11 +5,12 @@ internal import LogFormat
 /// one of them, and so that a simulated crash can come between any two.
 ///
 ///     create (or take a spare, or the reserve) -> zeros -> identity -> sync -> rename -> directory sync
+///     or, for a new epoch, of one that is ready: first copy of its new identity -> sync -> both copies -> sync
 ///
 /// In this order a segment under its final name always has its identity (fault rows 6, 10, 16 of etcd's history: the first
 /// write of a new file torn, and the store could never open).
 final class SegmentPreparation: @unchecked Sendable {
-    private enum Step { case source, zeros(UInt64), identity, synchronize, rename, directory }
+    private enum Step { case source, zeros(UInt64), firstCopy, identity, synchronize, rename, directory }
 
     private let log: Log
     private let request: SegmentRequest
@@ -56,6 +57,12 @@ final class SegmentPreparation: @unchecked Sendable {
                 try file!.prewrite(from..<next)
                 log.count(written: next - from)
                 step = next < end ? .zeros(next) : .identity
+            case .firstCopy:
+                // It has its name: whenever the power goes, one of the two copies is whole.
+                try file!.write(Self.encode(identity!), count: IdentityBlock.byteCount, at: 0)
+                try file!.synchronize()
+                log.count(written: UInt64(IdentityBlock.byteCount))
+                step = .identity
             case .identity:
                 try file!.write(Self.encode(identity!), count: SpaceBudget.identityBytes, at: 0)
                 log.count(written: UInt64(SpaceBudget.identityBytes))
@@ -68,6 +75,7 @@ final class SegmentPreparation: @unchecked Sendable {
                     }
                 #endif
                 try file!.synchronize()
+                if name == finalName { return ready() }
                 step = .rename
             case .rename:
                 // Over its final name only now: a name without an identity behind it would be damage.
@@ -91,6 +99,7 @@ final class SegmentPreparation: @unchecked Sendable {
 
     /// Finds a file: the reserve when that is preferred, a recycled spare, or a new file within the capacity.
     private func takeSource() throws(FileError) -> Bool {
+        if request.beginsEpoch, takePrepared() { return true }
         if request.prefersReserve, try takeReserve() { return true }
         let bytes = request.bytes
         // What others were promised is not taken: the reserve, and an error, are there for that.
@@ -112,6 +121,24 @@ final class SegmentPreparation: @unchecked Sendable {
         makeIdentity(bytes: bytes, kind: .regular)
         file = try log.directory.create(name, method: log.writeMethod)
         step = .zeros(0)
+        return true
+    }
+
+    /// The segment that was made ready for a roll: it gets an identity that begins an epoch.
+    private func takePrepared() -> Bool {
+        guard let prepared = log.lock.withLock({ log.state.takePrepared() }) else { return false }
+        if prepared.kind == .regular { claimed = prepared.segmentBytes }
+        file = prepared.file
+        name = FileNames.segment(prepared.number)
+        finalName = name
+        let time = log.runtime.wallClock()
+        let nonce = log.runtime.randomNonzero()
+        identity = log.lock.withLock {
+            log.state.identity(
+                prepared.number, salt: prepared.life.salt, bytes: prepared.segmentBytes,
+                kind: prepared.kind, time: time, nonceOfNewEpoch: nonce)
+        }
+        step = .firstCopy
         return true
     }
 
@@ -174,21 +201,17 @@ final class SegmentPreparation: @unchecked Sendable {
     private func makeIdentity(bytes: UInt64, kind: SegmentKind) {
         let salt = log.runtime.randomNonzero()
         let time = log.runtime.wallClock()
+        let nonce = request.beginsEpoch ? log.runtime.randomNonzero() : nil
         identity = log.lock.withLock { () -> IdentityBlock in
             log.state.highestNumber = SegmentNumber(log.state.highestNumber.rawValue + 1)
-            let before = log.state.table.newest
-            return IdentityBlock(
-                logUUID: log.logUUID, segment: log.state.highestNumber, salt: salt, segmentBytes: bytes,
-                creationTime: time, predecessor: before?.number ?? SegmentNumber(0),
-                predecessorSalt: before?.salt ?? 0, kind: kind)
+            return log.state.identity(
+                log.state.highestNumber, salt: salt, bytes: bytes, kind: kind, time: time, nonceOfNewEpoch: nonce)
         }
         finalName = FileNames.segment(identity!.segment)
     }
 
     private func ready() {
-        let segment = ActiveSegment(
-            number: identity!.segment, life: identity!.life, file: file!, segmentBytes: identity!.segmentBytes,
-            kind: identity!.kind, cursor: UInt64(SpaceBudget.identityBytes))
+        let segment = ActiveSegment(identity!, file: file!)
         log.lock.withLock {
             log.state.prepared(segment)
             if segment.kind == .regular { log.backgroundFailures[.segment] = nil }

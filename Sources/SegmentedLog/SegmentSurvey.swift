@@ -12,10 +12,6 @@ struct SegmentSurvey {
     }
 
     var openings: [EpochLedger.Opening] = []
-    /// Those whose cut lies in an earlier segment, behind something in their own that is not whole. The first group of a
-    /// segment holds a snapshot and then its `open` frame: when only the sectors of the latter are there, that group was
-    /// never durable, nothing was built on its cut, and it must not count: what is written over it next does not repeat it.
-    var doubtful: [EpochLedger.Opening] = []
     /// For each epoch only those that go further than the ones before.
     var statements: [Statement] = []
     var highestEpoch = Epoch(0)
@@ -28,8 +24,6 @@ struct SegmentSurvey {
         let segment = window.life.segment
         var offset = start
         var best: [Epoch: DurableThrough] = [:]
-        // Frame by frame from where the survey began, without a gap.
-        var wholeUntil = start
         headersEnd = start
         while let (position, header) = Self.next(window, at: offset) {
             let lsn = LSN(segment: segment, offset: position)
@@ -43,11 +37,10 @@ struct SegmentSurvey {
             }
             if header.epoch >= runningEpoch, case .frame = window.probe(at: position, verifyingPayload: true) {
                 if header.type == .open || header.type == .seal {
-                    note(header, at: lsn, in: window, isWholeBefore: position == wholeUntil)
+                    note(header, at: lsn, in: window)
                 }
                 runningEpoch = header.epoch
                 offset = position + UInt64(header.frameBytes)
-                if position == wholeUntil { wholeUntil = offset }
             } else {
                 // A torn frame, or a left-over of a lower epoch, may reach over newer frames: step, do not hop. What its
                 // header states was true all the same.
@@ -62,18 +55,13 @@ struct SegmentSurvey {
         return window.nextHeader(from: offset)
     }
 
-    private mutating func note(
-        _ header: FrameHeader, at lsn: LSN, in window: SegmentWindow, isWholeBefore: Bool
-    ) {
+    private mutating func note(_ header: FrameHeader, at lsn: LSN, in window: SegmentWindow) {
         guard let payload = try? window.payload(of: header, at: lsn.offset) else { return }
         if header.type == .open, let record = try? OpenRecord(decoding: payload.rawSpan), record.cut <= lsn {
-            let opening = EpochLedger.Opening(
-                epoch: header.epoch, nonce: header.nonce, cut: record.cut, nextSequence: record.nextSequence, lsn: lsn)
-            if isWholeBefore || record.cut.segment == lsn.segment {
-                openings.append(opening)
-            } else {
-                doubtful.append(opening)
-            }
+            openings.append(
+                EpochLedger.Opening(
+                    epoch: header.epoch, nonce: header.nonce, cut: record.cut, nextSequence: record.nextSequence,
+                    lsn: lsn))
         } else if header.type == .seal {
             sealNext = try? SealRecord(decoding: payload.rawSpan)
             #if PlantedBugs

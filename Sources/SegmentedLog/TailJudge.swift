@@ -17,6 +17,15 @@ struct TailJudge {
     /// Where replay begins: what is older is served, and not looked at.
     private(set) var firstSegment: SegmentNumber
     private(set) var tail: DurableThrough
+    /// The last epoch that went on in a later segment: where it has cut the log, and the first place of that segment.
+    private var lastCut: (from: LSN, to: LSN)?
+    /// Where an epoch that goes on in a fresh segment cuts the log. At the tail; but where the tail's segment is one that an epoch
+    /// has begun, and nothing in it counts, where that one did: it is removed, and what it cut off must not come back.
+    var freshCut: DurableThrough {
+        guard let lastCut, lastCut.to == tail.lsn else { return tail }
+        return DurableThrough(lsn: lastCut.from, nextSequence: tail.nextSequence)
+    }
+
     /// The segment of the tail, when it can be written on.
     private(set) var tailSegment: ScannedSegment?
     /// Damage, an unreadable or missing part: the last segment is left as it is.
@@ -45,16 +54,11 @@ struct TailJudge {
     private var window: SegmentWindow?
 
     init(
-        scan: [ScannedSegment], known: [SegmentEntry], present: [SegmentNumber], ledger: EpochLedger,
-        hidden: TailView.Hidden?, limits: SequenceLimits, start: DurableThrough, proven: DurableThrough,
-        report: RecoveryReport,
-        retired: Set<SegmentNumber>, snapshots: [Snapshot]
+        _ view: TailView, present: [SegmentNumber], start: DurableThrough, proven: DurableThrough,
+        report: RecoveryReport, retired: Set<SegmentNumber>, snapshots: [Snapshot]
     ) {
-        numbers = present + known.map(\.number)
-        view = TailView(
-            scan: scan.filter { !ledger.voids($0.number) && $0.life != nil }, ledger: ledger,
-            known: Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first }),
-            hidden: hidden, limits: limits)
+        self.view = view
+        numbers = present + view.known.keys
         self.proven = proven
         self.report = report
         retiredBefore = retired
@@ -90,11 +94,6 @@ struct TailJudge {
             if found != .frame || previous == .seal {
                 outlook = view.lookBeyond(place, behind: previous == .seal ? seal : nil)
                 if previous != .seal, view.isPartlyUnreadable(place, isVouched, outlook) { found = .unreadable }
-            }
-            if found == .frame, let header {
-                try view.checkDoubt(header, at: lsn)
-            } else if let frame = outlook.frame {
-                try view.checkDoubt(frame.header, at: LSN(segment: lsn.segment, offset: frame.offset))
             }
             #if PlantedBugs
                 if PlantedBug.cutDamageAsTail.isPlanted, found != .frame, previous != .seal, outlook.opening == nil {
@@ -136,6 +135,10 @@ struct TailJudge {
                 expected = opening.nextSequence
             }
             goOn(from: lsn, to: outlook.opening?.lsn.segment ?? seal.promised.nextSegment)
+            if outlook.opening != nil {
+                let isEmpty = lastCut?.to == lsn
+                lastCut = (isEmpty ? lastCut?.from ?? lsn : lsn, tail.lsn)
+            }
             return true
         case .damageToFrame, .holdToFrame:
             let next = outlook.frame.promised
@@ -354,6 +357,8 @@ struct TailJudge {
         noteCutFrames(behind: lsn)
         noteShortFile(at: lsn)
         tailSegment = scan[index]
+        // Numbers that are passed over must be stated where no bad sector hides both that and the frames.
+        if proven.nextSequence > expected { mustStartFresh = true }
         tail = DurableThrough(lsn: lsn, nextSequence: max(expected, proven.nextSequence))
     }
 

@@ -7,29 +7,10 @@ struct TailView {
     /// The segments as the base snapshot lists them: a scan that starts in the middle of one does not see all of it.
     let known: [SegmentNumber: SegmentEntry]
 
-    /// An epoch that was begun in a fresh segment, of which frames were seen, and its opening was not: the disk does not give it.
-    struct Hidden {
-        var epoch: Epoch
-        /// Where its first frame was seen.
-        var lsn: LSN
-        /// It cuts the log here or further on: this was durable when it began.
-        var provenBefore: LSN
-    }
-    let hidden: Hidden?
-    let limits: SequenceLimits
-
-    /// A frame may have been cut off by an opening that cannot be seen, and its numbers may be of others since. Nobody can be given
-    /// it, and it cannot be left out either.
-    func checkDoubt(_ header: FrameHeader, at lsn: LSN) throws(LogError) {
-        guard let hidden, header.epoch < hidden.epoch, lsn.segment < hidden.lsn.segment, lsn >= hidden.provenBefore
-        else {
-            return
-        }
-        throw LogError(
-            .fileOperation,
-            "the disk does not give the beginning of \(FileNames.segment(hidden.lsn.segment)), where epoch \(hidden.epoch) was opened, "
-                + "so whether the frame at \(lsn) counts cannot be known; nothing was touched; restore the disk, or move that "
-                + "file away to go on without what it holds", lsn: lsn)
+    init(_ scan: [ScannedSegment], known: [SegmentEntry], _ ledger: EpochLedger) {
+        self.scan = scan.filter { !ledger.voids($0.number) && $0.life != nil }
+        self.ledger = ledger
+        self.known = Dictionary(known.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     struct Place {
@@ -71,7 +52,7 @@ struct TailView {
             #if PlantedBugs
                 if PlantedBug.acceptRecycledTail.isPlanted, header.type != .seal { return (.frame, header) }
             #endif
-            if header.baseSequence < place.expected || !limits.allow(header, at: lsn) { return (.nothing, nil) }
+            if header.baseSequence < place.expected { return (.nothing, nil) }
             if header.type == .seal, Self.seal(header, at: lsn, in: window) == nil { return (.badPayload, nil) }
             return (.frame, header)
         }
@@ -116,17 +97,17 @@ struct TailView {
         if scan[index].headersEnd == nil, !place.window.gives(from: lsn.offset, to: known > 0 ? known : .max) {
             return true
         }
-        guard isVouched else { return nextLeadingToUnreadable(after: index) != nil }
+        guard isVouched else { return leadsToUnreadable(after: index) }
         if outlook.frame != nil { return false }
         guard let later = outlook.segment else { return scan[(index + 1)...].contains { $0.headersEnd == nil } }
         return scan[(index + 1)..<later.index].contains { $0.headersEnd == nil }
             || scan[later.index].window()?.gives(from: UInt64(SpaceBudget.identityBytes), to: later.offset) == false
     }
 
-    /// The next segment whose frames, from the first one on, come to a place that the disk does not give. It may hold the frame
-    /// that opened an epoch: it is in the first group.
-    func nextLeadingToUnreadable(after index: Int) -> Int? {
-        scan.indices.first { $0 > index && scan[$0].headersEnd == nil && framesOf(scan[$0])?.isCutShort == true }
+    /// Whether the frames of a later segment, from the first one on, come to a place that the disk does not give: it may hold what
+    /// vouches for the hole.
+    private func leadsToUnreadable(after index: Int) -> Bool {
+        scan[(index + 1)...].contains { $0.headersEnd == nil && framesOf($0)?.isCutShort == true }
     }
 
     /// Where the frames of a segment end, counted from its first one; nil when it has none that can be read, or may have some.
@@ -143,12 +124,9 @@ struct TailView {
         }
     }
 
-    /// Behind a hole: no later epoch cut it off, and it numbers no event again. An epoch that began in this segment, and whose
-    /// opening cannot be seen, cut at the hole.
+    /// Behind a hole: no later epoch cut it off, and it numbers no event again.
     private func counts(_ header: FrameHeader, at lsn: LSN, _ expected: EventSequence) -> Bool {
-        if let hidden, lsn.segment == hidden.lsn.segment, lsn < hidden.lsn, header.epoch < hidden.epoch { return false }
-        return !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) && header.baseSequence >= expected
-            && limits.allow(header, at: lsn)
+        !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn) && header.baseSequence >= expected
     }
 
     private func nextFrame(

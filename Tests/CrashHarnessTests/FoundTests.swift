@@ -521,4 +521,29 @@ import Testing
               end power 60 random 1
             """)
     }
+
+    /// A segment that had an identity, and nothing else, stated where an epoch had cut the log. The next one cut at that segment, and
+    /// removed it.
+    @Test func aCutStatedByAnEmptySegmentWasForgottenWithIt() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 41
+            disk sector 512 block 512 bothNames
+            channel capacity 1343488 segment 131072 snapshot 4096 groups 4 lease 3 cache 0 checkpoint 1048576 full dropNewest events 141 block 4096 lz4 writeThenSync
+            life
+              fault complete errno 12 skip 13 count 1 leaves torn delay 0
+              phase
+                client
+                  put 6 10
+                  drain 5
+                client
+                  take 1 1
+                client
+                  put 6 10
+                  put 4 10
+              end power 81 random 10167744662408060940
+            """)
+    }
 }

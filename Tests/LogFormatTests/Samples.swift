@@ -11,7 +11,12 @@ enum Samples {
 
     static let identity = IdentityBlock(
         logUUID: uuid, segment: SegmentNumber(3), salt: life.salt, segmentBytes: 67_108_864, creationTime: time,
-        predecessor: SegmentNumber(2), predecessorSalt: 0x0202_0202_0202_0202)
+        predecessor: SegmentNumber(2), predecessorSalt: 0x0202_0202_0202_0202,
+        opening: EpochOpening(
+            epoch: Epoch(7), nonce: 0x0707_0707_0707_0707,
+            cut: DurableThrough(
+                lsn: LSN(segment: SegmentNumber(2), offset: 0x4200), nextSequence: EventSequence(42)),
+            segment: SegmentNumber(3)))
 
     static let open = OpenRecord(
         cut: LSN(segment: SegmentNumber(2), offset: 0x4200), nextSequence: EventSequence(42), previousEpoch: Epoch(6),

@@ -75,6 +75,26 @@ import Testing
         #expect(try Self.notFound(world.afterPowerCut().open(), puts: 60) == [])
     }
 
+    /// Row 24: the second opening sees what the first did not, and not the beginning of the segment that the first went on in.
+    @Test func numbersThatAnOpeningPassedOverAreNotGivenByTheNextThatSeesOtherPlaces() throws {
+        var world = World()
+        let log = try world.open()
+        for tag in 0..<3 { _ = try log.append([put(tag, bytes: 600)]) }
+        let hidden = try world.frame(tag: 1).offset
+        world = world.afterPowerCut()
+        world.disk.remove(World.path + "/checkpoint")
+        var next: [UInt64] = []
+        for (segment, place) in [(1, hidden / 512 * 512), (2, 8192)] {
+            world.disk.faults.removeAll()
+            world.disk.faults.add(Self.unreadable(UInt64(segment), UInt64(place)..<UInt64(place) + 4096))
+            next.append(try world.open().append([put(10 + segment)]).sequences.lowerBound)
+            world = world.afterPowerCut()
+        }
+        #expect(next[0] > 4 && next[1] > next[0])
+        world.disk.faults.removeAll()
+        #expect(try world.open().readings().filter { Int($0) != nil } == texts([0, 1, 2, 11, 12]))
+    }
+
     /// Rows 17 and 24: neither the segment up to which the checkpoint proves the log, nor what leads to it, nor all behind it.
     @Test(arguments: [8192, 12288] as [UInt64])
     func withTheProvenSegmentGoneBetweenTwoThatCannotBeReadNothingIsNumberedAgain(_ from: UInt64) throws {
@@ -119,11 +139,12 @@ import Testing
         #expect(try log.readings().filter { Int($0) != nil } == texts((0..<60).filter { !gone.contains($0) }))
     }
 
-    /// Rows 4 and 24: a group of which one sector was not written, then three puts of the next epoch, whose opening cannot be read.
-    /// (With blocks of a sector what was left whole does not reach so far.)
-    @Test func aBadSectorWithAnOpenFrameDoesNotBringBackWhatItHadCutOff() throws {
+    /// Rows 4 and 24: of a group one sector was not written, and whole frames behind it are left over. A bad sector may hide the frame
+    /// that cut them off: so they are wiped, or, where they stand in a block with acknowledged frames (with blocks of a sector they
+    /// never do), the log goes on in another segment, whose identity says where it was cut.
+    @Test(arguments: [512, 4096]) func aBadSectorWithAnOpenFrameDoesNotBringBackWhatItHadCutOff(_ block: Int) throws {
         let configuration = World.small {
-            $0.blockBytes = 4096
+            $0.blockBytes = block
             $0.segmentBytes = 64 << 10
             $0.capacityBytes = 2 << 20
             $0.snapshotLimitBytes = 4096
@@ -131,15 +152,17 @@ import Testing
         }
         var world = World()
         _ = try world.open(configuration).append([put(0, bytes: 300), put(1001, bytes: 1500), put(1002, bytes: 300)])
-        let torn = try world.frame(tag: 1001)
+        let (torn, left) = (try world.frame(tag: 1001), try world.frame(tag: 1002))
         let sector = (torn.offset + 100 + 511) / 512 * 512
         world = world.afterPowerCut()
         try world.overwrite(World.segment(1), sector..<sector + 512)
         let log = try world.open(configuration)
         #expect(log.recoveryReport.rows["T9 torn tail"] == 1)
-        for tag in 1...3 { #expect(try log.append([put(tag)]).lsn.segment == SegmentNumber(1)) }
-        let open = try #require(try world.frames(1).last { $0.header.type == .open })
-        let fault = Self.unreadable(1, UInt64(open.offset)..<UInt64(open.offset + 512))
+        let segment = SegmentNumber(block == 512 ? 1 : 2)
+        for tag in 1...3 { #expect(try log.append([put(tag)]).lsn.segment == segment) }
+        #expect(try world.frames(1).contains { $0.offset == left.offset } == (block == 4096))
+        let open = try #require(try world.frames(segment.rawValue).last { $0.header.type == .open })
+        let fault = Self.unreadable(segment.rawValue, UInt64(open.offset)..<UInt64(open.offset + 512))
         world.disk.faults.add(fault)
         for log in [log, try world.afterPowerCut().with(fault).open(configuration)] {
             let readings = try log.readings()

@@ -17,7 +17,8 @@ enum FrameSeeds {
             seeds.append(Seed(name: "repaired-\(name)", bytes: [1] + place + frame))
         }
         let block = IdentityBlock(
-            logUUID: life.logUUID, segment: life.segment, salt: life.salt, segmentBytes: 1 << 20, creationTime: 1)
+            logUUID: life.logUUID, segment: life.segment, salt: life.salt, segmentBytes: 1 << 20, creationTime: 1,
+            opening: EpochOpening(epoch: Epoch(5), nonce: 6, cut: durable, segment: durable.lsn.segment))
         let slot = CheckpointSlot(
             slot: 0, logUUID: life.logUUID, generation: 1, durableThrough: durable, time: 1, snapshot: try snapshot())
         let structures: [[UInt8]] = [
