@@ -27,7 +27,8 @@ PUT, TAKE_COMMIT, BOOKMARK, CLOSE, MARK, PADDING = 3, 4, 9, 11, 12, 13
 MAX_FRAME, MAX_RAW, MAX_U64 = 134217728, 67108864, 2 ** 64 - 1
 
 HEADER = struct.Struct("<4sBBBBIIIIIIQQQQQQQII")  # 96 bytes
-IDENTITY = struct.Struct("<8sIIQQQQQQQQQQQIIQQQQQQQQ")  # 176 bytes, then zeros and the checksum
+IDENTITY = struct.Struct("<8sIIQQQQQQQQQQQIIQQII")  # 136 bytes, then openings, zeros and the checksum
+OPENING = struct.Struct("<QQQQQQ")  # 48 bytes
 CHECKPOINT = struct.Struct("<8sIIQQQQQQQII12sI")  # 96 bytes
 TRANSACTION = struct.Struct("<IIQQQQHHI")  # 48 bytes
 
@@ -116,8 +117,7 @@ def identity(data, offset):
     if len(block) < 4096:
         raise Invalid("too short")
     (magic, version, block_bytes, _, _, incompatible, high, low, number, salt, segment_bytes, time, predecessor,
-     predecessor_salt, directory, kind, key_high, key_low, epoch, nonce, cut_segment, cut_offset,
-     next_sequence, open_segment) = IDENTITY.unpack_from(block)
+     predecessor_salt, directory, kind, key_high, key_low, count, reserved) = IDENTITY.unpack_from(block)
     if magic != b"SLUICESG":
         raise Invalid("magic")
     if crc32c(block[:4092]) != struct.unpack_from("<I", block, 4092)[0]:
@@ -127,15 +127,20 @@ def identity(data, offset):
     if (version != 1 or block_bytes != 4096 or not number or not salt or segment_bytes % 4096
             or not 16384 <= segment_bytes <= 4294963200 or predecessor >= number
             or (predecessor == 0) != (predecessor_salt == 0) or kind not in (1, 2) or directory or key_high or key_low
-            or not 0 < epoch <= 1 << 62 or not nonce
-            or not cut_segment or (cut_segment, cut_offset) > (number, 8192) or cut_offset > 4294963200
-            or not 0 < next_sequence <= 1 << 62 or not cut_segment <= open_segment <= number
-            or not is_zero(block[176:4092])):
+            or reserved or not 1 <= count <= 64 or not is_zero(block[136 + 48 * count:4092])):
         raise Invalid("a field is out of its range")
+    openings, before = [], 0
+    for index in range(count):
+        epoch, nonce, segment, position, sequence, opened = OPENING.unpack_from(block, 136 + 48 * index)
+        if (not before < epoch <= 1 << 62 or not nonce or not segment or (segment, position) > (number, 8192)
+                or position > 4294963200 or not 0 < sequence <= 1 << 62 or not segment <= opened <= number):
+            raise Invalid("an opening is out of its range")
+        openings.append({"epoch": epoch, "cut": "%x/%x" % (segment, position), "next_sequence": sequence,
+                         "opened_in": "%x" % opened})
+        before = epoch
     return {"log": "%016x%016x" % (high, low), "high": high, "low": low, "number": number, "salt": salt,
             "segment_bytes": segment_bytes, "creation_time": time, "predecessor": "%x" % predecessor,
-            "kind": {1: "regular", 2: "reserve"}[kind], "epoch": epoch,
-            "cut": "%x/%x" % (cut_segment, cut_offset), "next_sequence": next_sequence, "opened_in": "%x" % open_segment}
+            "kind": {1: "regular", 2: "reserve"}[kind], "openings": openings}
 
 
 # ---- frames ----
@@ -289,8 +294,8 @@ def read_segment(name, data, show_events):
     segment = "%x" % ident["number"]
     yield {"line": "segment", "file": name, "segment": segment, "log": ident["log"], "kind": ident["kind"],
            "segment_bytes": ident["segment_bytes"], "file_bytes": len(data), "predecessor": ident["predecessor"],
-           "creation_time": ident["creation_time"], "epoch": ident["epoch"], "cut": ident["cut"],
-           "next_sequence": ident["next_sequence"], "opened_in": ident["opened_in"], "copies": [problem or "valid" for problem in problems]}
+           "creation_time": ident["creation_time"], "openings": ident["openings"],
+           "copies": [problem or "valid" for problem in problems]}
     data = data[:ident["segment_bytes"]]
     at, gap_from = 8192, None
     while at < len(data):

@@ -103,21 +103,32 @@ enum IdentityLayout {
     static let dataDirectory = Field<UInt32>(.dataDirectory, 104)
     static let kind = Field<UInt32>(.kind, 108)
     static let keyID = Field<LogUUID>(.keyID, 112)
-    static let epoch = Field<UInt64>(.epoch, 128)
-    static let nonce = Field<UInt64>(.nonce, 136)
-    static let cutSegment = Field<UInt64>(.cutSegment, 144)
-    static let cutOffset = Field<UInt64>(.cutOffset, 152)
-    static let nextSequence = Field<UInt64>(.nextSequence, 160)
-    static let openSegment = Field<UInt64>(.openSegment, 168)
-    static let reserved = FieldPlace(name: .reserved, offset: 176, size: 3916)
+    static let openingCount = Field<UInt32>(.openingCount, 128)
+    static let reserved = FieldPlace(name: .reserved, offset: 132, size: 4)
+    static let openings = FieldPlace(name: .openings, offset: 136, size: 3956)
     static let checksum = Field<UInt32>(.checksum, 4092)
 
     static let rows: [FieldPlace] = [
         magic.place, version.place, blockBytes.place, compatibleFeatures.place, readOnlyCompatibleFeatures.place,
         incompatibleFeatures.place, logUUID.place, segmentNumber.place, salt.place, segmentBytes.place,
         creationTime.place, predecessorNumber.place, predecessorSalt.place, dataDirectory.place, kind.place,
-        keyID.place, epoch.place, nonce.place, cutSegment.place, cutOffset.place, nextSequence.place, openSegment.place,
-        reserved, checksum.place,
+        keyID.place, openingCount.place, reserved, openings, checksum.place,
+    ]
+}
+
+/// 3.4, from an opening's beginning
+enum OpeningLayout {
+    static let epoch = Field<UInt64>(.epoch, 0)
+    static let nonce = Field<UInt64>(.nonce, 8)
+    static let cutSegment = Field<UInt64>(.cutSegment, 16)
+    static let cutOffset = Field<UInt64>(.cutOffset, 24)
+    static let nextSequence = Field<UInt64>(.nextSequence, 32)
+    static let openSegment = Field<UInt64>(.openSegment, 40)
+
+    static let byteCount = 48
+    static let maximumCount = 64
+    static let rows: [FieldPlace] = [
+        epoch.place, nonce.place, cutSegment.place, cutOffset.place, nextSequence.place, openSegment.place,
     ]
 }
 

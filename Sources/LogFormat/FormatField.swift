@@ -3,7 +3,7 @@ public enum FormatField: String, Sendable, CustomStringConvertible {
     // Identity block, checkpoint slot
     case magic, version, blockBytes, compatibleFeatures, readOnlyCompatibleFeatures, incompatibleFeatures, logUUID
     case segmentNumber, salt, segmentBytes, creationTime, predecessorNumber, predecessorSalt, dataDirectory, kind, keyID
-    case openSegment, reserved, checksum, slot, generation, time, payloadBytes
+    case openingCount, openings, openSegment, reserved, checksum, slot, generation, time, payloadBytes
     // Frames
     case type, encoding, compression, flags, frameBytes, storedBytes, rawBytes, eventCount, transactionCount
     case payloadChecksum, baseSequence, commitTime, durableSegment, durableOffset, durableSequence, epoch, nonce

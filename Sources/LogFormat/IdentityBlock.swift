@@ -28,15 +28,17 @@ public struct IdentityBlock: Equatable, Sendable {
     /// Its salt, 0 for none.
     public var predecessorSalt: UInt64
     public var kind: SegmentKind
-    /// Of the segment's first frames. Begun here, or in an earlier segment; cut at this segment's first frame or before it.
-    public var opening: EpochOpening
+    /// The epochs that have cut an earlier segment and begun in a later one, as far as the segments that they have cut are live, and
+    /// last the epoch of this segment's first frames, which may have begun anywhere. Ascending, 1 to 64; cut at this segment's first
+    /// frame or before it.
+    public var openings: [EpochOpening]
 
     public static let byteCount = FormatConstants.identityBytes
 
     public init(
         logUUID: LogUUID, segment: SegmentNumber, salt: UInt64, segmentBytes: UInt64, creationTime: UInt64,
         predecessor: SegmentNumber = SegmentNumber(0), predecessorSalt: UInt64 = 0, kind: SegmentKind = .regular,
-        opening: EpochOpening,
+        openings: [EpochOpening],
         compatibleFeatures: UInt64 = 0, readOnlyCompatibleFeatures: UInt64 = 0, incompatibleFeatures: UInt64 = 0
     ) {
         self.compatibleFeatures = compatibleFeatures
@@ -50,7 +52,7 @@ public struct IdentityBlock: Equatable, Sendable {
         self.predecessor = predecessor
         self.predecessorSalt = predecessorSalt
         self.kind = kind
-        self.opening = opening
+        self.openings = openings
     }
 
     /// What the checksums of this segment's frames are seeded with.
@@ -80,12 +82,10 @@ public struct IdentityBlock: Equatable, Sendable {
             bytes.store(predecessor.rawValue, Layout.predecessorNumber, at: 0)
             bytes.store(predecessorSalt, Layout.predecessorSalt, at: 0)
             bytes.store(UInt32(kind.rawValue), Layout.kind, at: 0)
-            bytes.store(opening.epoch.rawValue, Layout.epoch, at: 0)
-            bytes.store(opening.nonce, Layout.nonce, at: 0)
-            bytes.store(opening.cut.lsn.segment.rawValue, Layout.cutSegment, at: 0)
-            bytes.store(opening.cut.lsn.offset, Layout.cutOffset, at: 0)
-            bytes.store(opening.cut.nextSequence.rawValue, Layout.nextSequence, at: 0)
-            bytes.store(opening.segment.rawValue, Layout.openSegment, at: 0)
+            bytes.store(UInt32(openings.count), Layout.openingCount, at: 0)
+            for (index, opening) in openings.enumerated() {
+                opening.store(in: &bytes, at: Layout.openings.offset + index * OpeningLayout.byteCount)
+            }
             let checksum = bytes.checksum(of: 0..<Layout.checksum.offset)
             bytes.store(checksum, Layout.checksum, at: 0)
         }
@@ -126,11 +126,15 @@ public struct IdentityBlock: Equatable, Sendable {
                 throw FormatError(.identityBlock, .reservedNotZero, at: offset + place.offset)
             }
         }
-        let cut = DurableThrough(
-            lsn: LSN(
-                segment: SegmentNumber(bytes.load(Layout.cutSegment, at: offset)),
-                offset: bytes.load(Layout.cutOffset, at: offset)),
-            nextSequence: EventSequence(bytes.load(Layout.nextSequence, at: offset)))
+        let count = Int(bytes.load(Layout.openingCount, at: offset))
+        guard (1...OpeningLayout.maximumCount).contains(count) else {
+            throw .outOfRange(.identityBlock, Layout.openingCount, at: offset)
+        }
+        let openings = offset + Layout.openings.offset
+        let openingsEnd = openings + count * OpeningLayout.byteCount
+        guard bytes.isZero(openingsEnd..<offset + Layout.checksum.offset) else {
+            throw FormatError(.identityBlock, .reservedNotZero, at: openingsEnd)
+        }
         self.init(
             logUUID: bytes.load(Layout.logUUID, at: offset),
             segment: SegmentNumber(bytes.load(Layout.segmentNumber, at: offset)),
@@ -138,9 +142,7 @@ public struct IdentityBlock: Equatable, Sendable {
             creationTime: bytes.load(Layout.creationTime, at: offset),
             predecessor: SegmentNumber(bytes.load(Layout.predecessorNumber, at: offset)),
             predecessorSalt: bytes.load(Layout.predecessorSalt, at: offset), kind: kind,
-            opening: EpochOpening(
-                epoch: Epoch(bytes.load(Layout.epoch, at: offset)), nonce: bytes.load(Layout.nonce, at: offset),
-                cut: cut, segment: SegmentNumber(bytes.load(Layout.openSegment, at: offset))),
+            openings: (0..<count).map { EpochOpening(in: bytes, at: openings + $0 * OpeningLayout.byteCount) },
             compatibleFeatures: bytes.load(Layout.compatibleFeatures, at: offset),
             readOnlyCompatibleFeatures: bytes.load(Layout.readOnlyCompatibleFeatures, at: offset))
         try check(at: offset)
@@ -160,15 +162,14 @@ public struct IdentityBlock: Equatable, Sendable {
         guard (predecessor.rawValue == 0) == (predecessorSalt == 0) else {
             throw .outOfRange(.identityBlock, Layout.predecessorSalt, at: base)
         }
-        guard opening.epoch.rawValue.isNumber else { throw .outOfRange(.identityBlock, Layout.epoch, at: base) }
-        guard opening.nonce != 0 else { throw .outOfRange(.identityBlock, Layout.nonce, at: base) }
-        let cut = opening.cut
-        let firstFrame = LSN(segment: segment, offset: UInt64(2 * Self.byteCount))
-        guard cut.isWellFormed, cut != .nothing, cut.lsn <= firstFrame else {
-            throw .outOfRange(.identityBlock, Layout.cutOffset, at: base)
+        guard (1...OpeningLayout.maximumCount).contains(openings.count) else {
+            throw .outOfRange(.identityBlock, Layout.openingCount, at: base)
         }
-        guard opening.segment >= cut.lsn.segment, opening.segment <= segment else {
-            throw .outOfRange(.identityBlock, Layout.openSegment, at: base)
+        var before = Epoch(0)
+        for (index, opening) in openings.enumerated() {
+            let place = base + Layout.openings.offset + index * OpeningLayout.byteCount
+            try opening.check(in: segment, behind: before, at: place)
+            before = opening.epoch
         }
     }
 

@@ -86,7 +86,28 @@ struct EpochLedger {
     }
 }
 
+extension IdentityBlock {
+    /// Of the segment's first frames.
+    var opening: EpochOpening {
+        guard let last = openings.last else { preconditionFailure("an identity without an epoch does not decode") }
+        return last
+    }
+}
+
+extension [EpochOpening] {
+    /// Those that an identity made now states before the newest: of others the `open` frame and what it cut off stand in one segment,
+    /// or what they cut off is not needed any more. The newest of them, when they are too many.
+    func stillCutting(_ table: SegmentTable) -> [EpochOpening] {
+        filter { $0.segment > $0.cut.lsn.segment && table.entry($0.cut.lsn.segment) != nil }.suffix(63)
+    }
+}
+
 extension EpochLedger.Opening {
+    var stated: EpochOpening {
+        EpochOpening(
+            epoch: epoch, nonce: nonce, cut: DurableThrough(lsn: cut, nextSequence: nextSequence), segment: lsn.segment)
+    }
+
     /// As an identity states it. In the segment of its cut the frame stands at the cut or behind it; one that was met says where.
     init(_ opening: EpochOpening) {
         let isHere = opening.segment == opening.cut.lsn.segment

@@ -57,8 +57,9 @@ extension LogOpening {
         return Place(
             method: method, segment: segment, durable: group.end,
             openedAt: LSN(segment: segment.number, offset: group.offset),
-            opening: EpochOpening(
-                epoch: epoch.epoch, nonce: epoch.nonce, cut: outcome.tail, segment: segment.number))
+            openings: outcome.openings.stillCutting(table) + [
+                EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: outcome.tail, segment: segment.number)
+            ])
     }
 
     /// Between the cut and the `open` frame nothing can be wiped: the block is that of acknowledged frames.
@@ -131,7 +132,8 @@ extension LogOpening {
         var attempt = source
         while true {
             let identity = identity(
-                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0, epoch, cut)
+                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0, epoch, cut,
+                behind: outcome.openings.stillCutting(table))
             var changed = table
             var own = entry(identity, cut.nextSequence)
             own.holdsEvents = carried.contains { $0.header.type == .put }
@@ -153,7 +155,7 @@ extension LogOpening {
                 }
                 return Place(
                     method: method, segment: made.segment, durable: made.group.end,
-                    openedAt: LSN(segment: number, offset: made.group.offset), opening: identity.opening)
+                    openedAt: LSN(segment: number, offset: made.group.offset), openings: identity.openings)
             } catch {
                 // The disk is full, though the capacity is not: the reserve was made for this.
                 guard error.fileError?.reason == .noSpace, attempt.2 == nil, frames.isEmpty,

@@ -98,7 +98,7 @@ struct LogOpening {
             in: directory, runtime)
         let epoch = EpochStart(epoch: Epoch(1), nonce: runtime.randomNonzero())
         let identity = identity(
-            uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular, epoch, start)
+            uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular, epoch, start, behind: [])
         let entry = entry(identity, start.nextSequence)
         let snapshot = Snapshot(covered: start, epoch: Epoch(0), nonce: 0, segments: [entry])
         let record = openRecord(cut: start, previous: Epoch(0), .created)
@@ -107,7 +107,7 @@ struct LogOpening {
         try restored(ClientCheckpoint(through: start, bytes: []))
         report.tail = start
         let log = makeLog(
-            report, uuid, identity.opening, method, active: made.segment, durable: made.group.end,
+            report, uuid, identity.openings, method, active: made.segment, durable: made.group.end,
             table: SegmentTable([entry]), highestNumber: SegmentNumber(1), eras: [],
             openedAt: start.lsn, inUse: UInt64(budget.segmentBytes),
             reserves: [], slots: CheckpointFile.Slots(), losses: [], clientState)
@@ -149,7 +149,7 @@ struct LogOpening {
         let removable = outcome.removable.filter { !keep.contains($0) }
         let copies = Set(outcome.inventory.setAside + report.setAsideFiles).subtracting(report.removedFiles)
         let log = makeLog(
-            report, outcome.logUUID, made.opening, made.method, setAsideBytes: setAside.bytes(of: copies.sorted()),
+            report, outcome.logUUID, made.openings, made.method, setAsideBytes: setAside.bytes(of: copies.sorted()),
             active: made.segment, durable: made.durable, table: table,
             highestNumber: max(outcome.highestNumber, made.segment.number),
             eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(table),
@@ -222,13 +222,13 @@ struct LogOpening {
 
     func identity(
         _ uuid: LogUUID, _ number: SegmentNumber, after: SegmentEntry?, bytes: UInt64, _ kind: SegmentKind,
-        _ epoch: EpochStart, _ cut: DurableThrough
+        _ epoch: EpochStart, _ cut: DurableThrough, behind before: [EpochOpening]
     ) -> IdentityBlock {
         IdentityBlock(
             logUUID: uuid, segment: number, salt: runtime.randomNonzero(), segmentBytes: bytes,
             creationTime: runtime.wallClock(), predecessor: after?.number ?? SegmentNumber(0),
             predecessorSalt: after?.salt ?? 0, kind: kind,
-            opening: EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: cut, segment: number))
+            openings: before + [EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: cut, segment: number)])
     }
 
     func entry(_ identity: IdentityBlock, _ base: EventSequence) -> SegmentEntry {
@@ -245,7 +245,7 @@ struct LogOpening {
     }
 
     func makeLog(
-        _ report: RecoveryReport, _ uuid: LogUUID, _ opening: EpochOpening, _ method: WriteMethod,
+        _ report: RecoveryReport, _ uuid: LogUUID, _ openings: [EpochOpening], _ method: WriteMethod,
         setAsideBytes: UInt64 = 0, active: ActiveSegment,
         durable: DurableThrough, table: SegmentTable, highestNumber: SegmentNumber,
         eras: [Era], openedAt: LSN, inUse: UInt64,
@@ -253,11 +253,11 @@ struct LogOpening {
         _ clientState: (@Sendable () -> ClientCheckpoint)?
     ) -> Log {
         var report = report
-        report.epoch = opening.epoch
+        report.epoch = openings.last?.epoch ?? report.epoch
         report.durationNanoseconds = runtime.monotonicClock() - started
         let state = LogState(
-            budget: budget, configuration: configuration, logUUID: uuid, opening: opening,
-            eras: eras + [Era(from: openedAt, start: EpochStart(opening))], durable: durable,
+            budget: budget, configuration: configuration, logUUID: uuid, openings: openings,
+            eras: eras + openings.suffix(1).map { Era(from: openedAt, start: EpochStart($0)) }, durable: durable,
             highestNumber: highestNumber, table: table, active: active, segmentBytesInUse: inUse,
             reservesPresent: reserves)
         let log = Log(
@@ -278,7 +278,8 @@ struct Place {
     var durable: DurableThrough
     /// Where its first frame stands.
     var openedAt: LSN
-    var opening: EpochOpening
+    /// It, and before it others that identities have to state.
+    var openings: [EpochOpening]
 }
 
 /// A new epoch's number and nonce.

@@ -86,7 +86,7 @@ extension LogState {
         }
         guard clientState != nil else { return .gatherClientState }
         let previous = epoch
-        opening = fresh.identity.opening
+        openings = fresh.identity.openings
         begin(fresh)
         let record = OpenRecord(
             cut: durable.lsn, nextSequence: durable.nextSequence, previousEpoch: previous,

@@ -167,9 +167,11 @@ extension LogState {
         return IdentityBlock(
             logUUID: logUUID, segment: number, salt: salt, segmentBytes: bytes, creationTime: time,
             predecessor: before?.number ?? SegmentNumber(0), predecessorSalt: before?.salt ?? 0, kind: kind,
-            opening: nonceOfNewEpoch.map {
-                EpochOpening(epoch: Epoch(epoch.rawValue + 1), nonce: $0, cut: durable, segment: number)
-            } ?? opening)
+            openings: nonceOfNewEpoch.map {
+                openings.stillCutting(table) + [
+                    EpochOpening(epoch: Epoch(epoch.rawValue + 1), nonce: $0, cut: durable, segment: number)
+                ]
+            } ?? Array(openings.dropLast()).stillCutting(table) + [opening])
     }
 
     mutating func takePrepared() -> ActiveSegment? {

@@ -49,8 +49,12 @@ struct LogState {
     var phase = Phase.running
     /// No new appends; what is queued goes on.
     var isClosing = false
-    /// The present epoch.
-    var opening: EpochOpening
+    /// The present epoch, and before it others that an identity may have to state.
+    var openings: [EpochOpening]
+    var opening: EpochOpening {
+        guard let last = openings.last else { preconditionFailure("a log is open in an epoch") }
+        return last
+    }
     var epoch: Epoch { opening.epoch }
     /// Which epoch is in force from where on, oldest first: a client's state, and so a snapshot, may be older than the
     /// present epoch, and names the one at the place that it covers.
@@ -118,7 +122,7 @@ struct LogState {
 
     /// The state right after an epoch was opened in `active`.
     init(
-        budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, opening: EpochOpening, eras: [Era],
+        budget: SpaceBudget, configuration: LogConfiguration, logUUID: LogUUID, openings: [EpochOpening], eras: [Era],
         durable: DurableThrough, highestNumber: SegmentNumber, table: SegmentTable,
         active: ActiveSegment,
         segmentBytesInUse: UInt64, reservesPresent: Set<Int>
@@ -135,7 +139,7 @@ struct LogState {
         groupsInFlight = configuration.groupsInFlight
         maximumGroupBytes = configuration.maximumGroupBytes
         durability = configuration.durability
-        self.opening = opening
+        self.openings = openings
         self.eras = eras
         nextSequence = durable.nextSequence
     }

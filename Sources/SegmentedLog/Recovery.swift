@@ -29,6 +29,7 @@ struct Recovery {
         var lastEpoch: EpochStart
         /// The epochs from the base on.
         var eras: [Era]
+        var openings: [EpochOpening]
         var highestEpoch: Epoch
         var highestNumber: SegmentNumber
         var tailSegment: ScannedSegment?
@@ -44,13 +45,15 @@ struct Recovery {
         var inventory: LogInventory
     }
 
-    private let directory: any StorageDirectory
-    private let policy: DamagePolicy
-    private let inventory: LogInventory
-    private var slots: CheckpointFile.Slots
-    private var opened: [SegmentNumber: ScannedSegment] = [:]
-    private var report = RecoveryReport()
-    private var retired: Set<SegmentNumber> = []
+    let directory: any StorageDirectory
+    let policy: DamagePolicy
+    let inventory: LogInventory
+    var slots: CheckpointFile.Slots
+    var opened: [SegmentNumber: ScannedSegment] = [:]
+    var report = RecoveryReport()
+    var retired: Set<SegmentNumber> = []
+    var highestEpoch = Epoch(0)
+    var highestNumber = SegmentNumber(0)
     private let clock: () -> UInt64
     private var lapStarted: UInt64
 
@@ -140,7 +143,7 @@ struct Recovery {
     }
 
     /// nil when the file cannot be opened as a segment at all.
-    private mutating func open(_ number: SegmentNumber) throws(LogError) -> ScannedSegment? {
+    mutating func open(_ number: SegmentNumber) throws(LogError) -> ScannedSegment? {
         if let segment = opened[number] { return segment }
         do throws(LogError) {
             let segment = try ScannedSegment.open(number, in: directory)
@@ -161,119 +164,6 @@ struct Recovery {
             if !report.remarks.contains(remark) { report.remarks.append(remark) }
             return nil
         }
-    }
-
-    // MARK: Where to start
-
-    private mutating func chooseBase(_ logUUID: LogUUID) throws(LogError) -> Base {
-        var candidates = slots.valid.map {
-            Base(
-                snapshot: $0.snapshot, durable: $0.durableThrough, generation: $0.generation,
-                name: "checkpoint slot \($0.slot), generation \($0.generation)")
-        }
-        for number in inventory.segments.reversed() {
-            guard let segment = try open(number), segment.identity?.logUUID == logUUID,
-                segment.identity?.segment == number, let window = segment.window()
-            else { continue }
-            let start = UInt64(SpaceBudget.identityBytes)
-            if case .frame(let header) = window.probe(at: start, verifyingPayload: true), header.type == .snapshot,
-                let snapshot = Self.snapshot(header, at: start, in: window)
-            {
-                candidates.append(
-                    Base(snapshot: snapshot, durable: header.durableThrough, name: "snapshot of segment \(number)"))
-                break
-            }
-        }
-        if let best = Self.newest(candidates) {
-            if hasWhatItNeeds(best) { return best }
-            // A retirement since then has let go what replay from there would need. The snapshot of that retirement stands
-            // further on in the log; a checkpoint has it, too, unless it was deleted.
-            return Self.newest(candidates + snapshotsInside(logUUID)) ?? best
-        }
-        return try baseWithoutSnapshot(logUUID)
-    }
-
-    private static func newest(_ candidates: [Base]) -> Base? {
-        candidates.max {
-            ($0.snapshot.covered.lsn, $0.durable.lsn, $0.generation)
-                < ($1.snapshot.covered.lsn, $1.durable.lsn, $1.generation)
-        }
-    }
-
-    /// Whether every segment that replay would go through is there.
-    private func hasWhatItNeeds(_ base: Base) -> Bool {
-        let covered = base.snapshot.covered.lsn
-        let present = Set(inventory.segments)
-        let entry = base.snapshot.segments.first { $0.number == covered.segment }
-        let isWhole = entry == nil || entry?.endOffset == covered.offset
-        return (isWhole || present.contains(covered.segment))
-            && base.snapshot.segments.allSatisfy { $0.number <= covered.segment || present.contains($0.number) }
-    }
-
-    /// All snapshots that stand anywhere in the newest segments. What they cover was durable when they were put together,
-    /// so they are true even where they are not part of the log any more.
-    private mutating func snapshotsInside(_ logUUID: LogUUID) -> [Base] {
-        var found: [Base] = []
-        for number in inventory.segments.suffix(4) {
-            guard let segment = opened[number], segment.identity?.logUUID == logUUID,
-                segment.identity?.segment == number, let window = segment.window()
-            else { continue }
-            var offset = UInt64(SpaceBudget.identityBytes)
-            while let (position, header) = window.nextHeader(from: offset) {
-                offset = position + 8
-                guard case .frame = window.probe(at: position, verifyingPayload: true) else { continue }
-                offset = position + UInt64(header.frameBytes)
-                if header.type == .snapshot, let snapshot = Self.snapshot(header, at: position, in: window) {
-                    let lsn = LSN(segment: number, offset: position)
-                    found.append(
-                        Base(snapshot: snapshot, durable: header.durableThrough, name: "snapshot at \(lsn)"))
-                }
-            }
-        }
-        return found
-    }
-
-    private static func snapshot(_ header: FrameHeader, at offset: UInt64, in window: SegmentWindow) -> Snapshot? {
-        guard let payload = try? window.payload(of: header, at: offset),
-            let raw = try? FramePayload.decompress(payload.rawSpan, header: header)
-        else { return nil }
-        return try? Snapshot(decoding: raw.rawSpan)
-    }
-
-    /// No snapshot is left: replay everything that is there, with the pointers as they were at the beginning. Nobody knows what
-    /// became of the events before the first one that is there: they count as lost, or as unreadable when that is why.
-    private mutating func baseWithoutSnapshot(_ logUUID: LogUUID) throws(LogError) -> Base {
-        report.remarks.append("no snapshot is left; everything that is there is replayed")
-        for (index, number) in inventory.segments.enumerated() {
-            guard let segment = try open(number), segment.identity.map({ $0.logUUID == logUUID }) ?? true else {
-                continue
-            }
-            if segment.identity == nil {
-                let next = inventory.segments.dropFirst(index + 1).first
-                segment.life = try next.flatMap { (next) throws(LogError) in
-                    try open(next)?.lifeOfPredecessor(number, logUUID)
-                }
-            }
-            guard let life = segment.life, let window = segment.window() else {
-                try refuseUnread(segment)
-                continue
-            }
-            let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
-            guard window.nextHeader(from: start.offset) != nil else { continue }
-            let entry = SegmentEntry(
-                number: number, salt: life.salt, baseSequence: EventSequence(1), endOffset: 0,
-                segmentBytes: UInt32(segment.segmentBytes), kind: segment.identity?.kind ?? .regular, holdsEvents: false
-            )
-            return Base(
-                snapshot: Snapshot(
-                    covered: DurableThrough(lsn: start, nextSequence: EventSequence(1)),
-                    epoch: Epoch(0), nonce: 0, segments: [entry]),
-                durable: .nothing, name: "nothing: no snapshot is left")
-        }
-        throw LogError(
-            .damaged,
-            "\(directory.path) holds segments of a log, but not one readable frame; nothing was touched; restore a segment, or "
-                + "move the files away to start anew")
     }
 
     // MARK: Reading
@@ -325,7 +215,7 @@ struct Recovery {
     /// Segments of this log whose frames cannot be reached, though something in the directory proves that they existed: they
     /// stand under another one's name, or what stands under their own is no file, or does not say what it is. By their own
     /// number, with their sizes; 0 where nobody knows.
-    private var strangers: [SegmentNumber: UInt64] = [:]
+    var strangers: [SegmentNumber: UInt64] = [:]
     private var directorySyncError: FileError?
 
     /// What was read may stand in the page cache only: written by a process that was killed before its sync, or left
@@ -373,14 +263,14 @@ struct Recovery {
             }
             seal = nil
             if let identity = segment.identity, identity.life == segment.life {
-                let opening = EpochLedger.Opening(identity.opening)
-                highestEpoch = max(highestEpoch, opening.epoch)
-                if opening.cut >= covered.lsn {
+                highestEpoch = max(highestEpoch, identity.opening.epoch)
+                for stated in identity.openings where stated.cut.lsn >= covered.lsn {
+                    let opening = EpochLedger.Opening(stated)
                     openings.append(opening)
                     // What an epoch is cut at is durable.
                     statements.append(
                         SegmentSurvey.Statement(
-                            lsn: opening.lsn, epoch: opening.epoch, nonce: opening.nonce, through: identity.opening.cut)
+                            lsn: opening.lsn, epoch: opening.epoch, nonce: opening.nonce, through: stated.cut)
                     )
                 }
             }
@@ -423,167 +313,14 @@ struct Recovery {
             snapshots: slots.valid.map(\.snapshot) + [base.snapshot])
     }
 
-    private var highestEpoch = Epoch(0)
-    private var highestNumber = SegmentNumber(0)
-
     private static func further(_ one: DurableThrough, _ other: DurableThrough) -> DurableThrough {
         DurableThrough(lsn: max(one.lsn, other.lsn), nextSequence: max(one.nextSequence, other.nextSequence))
-    }
-
-    // MARK: Conclusion
-
-    private mutating func conclude(
-        _ judge: TailJudge, _ scan: [ScannedSegment], _ base: Base, _ logUUID: LogUUID
-    ) throws(LogError) -> Outcome {
-        var tail = judge.tail
-        let jump = try noteStrangers(judge, scan, &tail)
-        try checkCarried(judge)
-        #if PlantedBugs
-            if PlantedBug.reuseSequences.isPlanted { tail.nextSequence = base.snapshot.covered.nextSequence }
-        #endif
-        report.tail = tail
-        let retired = self.retired.union(judge.retired)
-        let present = Set(inventory.segments)
-        var entries: [SegmentNumber: SegmentEntry] = [:]
-        for entry in base.snapshot.segments where !retired.contains(entry.number) { entries[entry.number] = entry }
-        for entry in judge.entries where !retired.contains(entry.number) { entries[entry.number] = entry }
-        let listed = entries
-        noteMissing(&entries, present: present, olderThan: judge.firstSegment)
-        for number in entries.keys where judge.view.ledger.voids(number) || number > judge.tail.lsn.segment {
-            entries[number] = nil
-        }
-        for entry in base.snapshot.segments { highestNumber = max(highestNumber, entry.number) }
-        for slot in slots.valid {
-            highestNumber = max(highestNumber, slot.snapshot.segments.last?.number ?? highestNumber)
-        }
-        highestNumber = max(highestNumber, judge.tail.lsn.segment, inventory.segments.last ?? highestNumber)
-
-        try checkNumbers(tail)
-
-        // A file may go when a durable snapshot or a durable cut says so; what cannot be identified stays.
-        let foreign = Set(report.foreignFiles)
-        let removable = inventory.segments.filter { number in
-            guard entries[number] == nil, number != judge.tailSegment?.number,
-                !foreign.contains(FileNames.segment(number))
-            else { return false }
-            return retired.contains(number) || opened[number]?.identity != nil
-        }
-        let newLosses = report.losses.filter { loss in !judge.recordedLosses.contains { $0.covers(loss) } }
-        if policy == .strict, let first = newLosses.first ?? report.unreadable.first {
-            throw LogError(
-                .damaged,
-                "\(directory.path) is damaged: \(first)\(newLosses.count > 1 ? ", and \(newLosses.count - 1) more" : ""); the "
-                    + "policy is strict, so nothing was touched; inspect it, or open it with the policy salvage",
-                lsn: LSN(segment: first.segment, offset: first.fromOffset))
-        }
-        let missing = newLosses.isEmpty ? [] : listed.values.filter { !present.contains($0.number) }
-        // The epoch that begins now must stand behind all that cannot be seen (see `survey`).
-        let hidesLater = scan.contains { $0.hidesFrames && $0.number >= tail.lsn.segment }
-        var base = base
-        if retired.contains(where: { $0 >= base.snapshot.covered.lsn.segment }), let later = judge.lastSnapshot {
-            // The next recovery must not go through a segment that is let go.
-            base.snapshot = later
-        }
-        return Outcome(
-            report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
-            freshCut: DurableThrough(lsn: judge.freshCut.lsn, nextSequence: tail.nextSequence),
-            lastEpoch: judge.lastEpoch
-                ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
-            eras: judge.view.ledger.openings.map {
-                Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
-            }, highestEpoch: highestEpoch, highestNumber: highestNumber, tailSegment: judge.tailSegment,
-            mustStartFresh: judge.mustStartFresh || jump || hidesLater, carried: judge.carried, newLosses: newLosses,
-            missing: missing,
-            removable: removable, slots: slots, inventory: inventory)
-    }
-
-    /// No log counts so far; bytes that say so were forged, and going on would leave the range that the format allows.
-    private func checkNumbers(_ tail: DurableThrough) throws(LogError) {
-        let highest = max(
-            highestEpoch.rawValue, highestNumber.rawValue, tail.nextSequence.rawValue,
-            slots.newest?.generation ?? 0)
-        guard highest < FormatConstants.maximumNumber - 1 << 40 else {
-            throw LogError(
-                .damaged,
-                "\(directory.path) holds numbers at the end of their range (\(highest)), which no log reaches; nothing was "
-                    + "touched; restore it from a copy, or move it away to start anew")
-        }
-    }
-
-    /// What is carried into a fresh segment goes before the cut of its epoch, and what is held stands behind that: it would be cut
-    /// off.
-    private func checkCarried(_ judge: TailJudge) throws(LogError) {
-        guard let first = judge.carried.first else { return }
-        let held = report.unreadable.first {
-            $0.segment > first.lsn.segment || $0.toOffset == 0 || $0.toOffset > first.lsn.offset
-        }
-        guard let held else { return }
-        throw LogError(
-            .fileOperation,
-            "\(directory.path) cannot be synced from \(first.lsn) on, and the disk does not give all of what stands behind that "
-                + "(\(held)); nothing was touched; restore the disk, or copy the directory to another one",
-            lsn: first.lsn)
-    }
-
-    /// Where the log seems to end, and a later part of it cannot be reached: what that held is not served, and its numbers are
-    /// not used again. True when the sequence jumped.
-    private mutating func noteStrangers(
-        _ judge: TailJudge, _ scan: [ScannedSegment], _ tail: inout DurableThrough
-    ) throws(LogError) -> Bool {
-        let last = tail.lsn.segment
-        let isUnknown = { [report, retired] (number: SegmentNumber) in
-            number >= last && !judge.entries.contains { $0.number == number && $0.holdsEvents }
-                && !judge.view.ledger.voids(number) && !retired.contains(number)
-                && !report.losses.contains { $0.segment == number }
-                && !judge.recordedLosses.contains { $0.reason == .segmentMissing && $0.segment >= number }
-        }
-        var lost = strangers.filter { isUnknown($0.key) }
-        for segment in scan where segment.life == nil && segment.identity == nil && isUnknown(segment.number) {
-            guard segment.holdsAnything else { continue }
-            lost[segment.number] = 0
-            try refuseUnread(segment)
-        }
-        guard let newest = lost.keys.max() else { return false }
-        let usual = judge.view.scan.map(\.segmentBytes).max() ?? UInt64(SpaceBudget.smallestSegmentBytes)
-        let room = lost.values.reduce(0) { $0 + ($1 > 0 ? $1 : usual) } * TailJudge.mostEventsPerByte
-        let end = EventSequence(tail.nextSequence.rawValue + room)
-        report.losses.append(DamagedRange(.segmentMissing, newest, 0, 0, tail.nextSequence, end))
-        tail.nextSequence = end
-        return true
-    }
-
-    /// What the disk withholds is neither lost nor there: going on without it would decide.
-    private func refuseUnread(_ segment: ScannedSegment) throws(LogError) {
-        guard segment.identity == nil, segment.isIdentityUnread, segment.holdsAnything else { return }
-        throw LogError(
-            .fileOperation,
-            "the disk does not give the identity of \(FileNames.segment(segment.number)) in \(directory.path), and nothing "
-                + "else tells whose it is; it may hold events that nobody took, so nothing was touched; restore the disk, or "
-                + "move the file away to go on without what it holds",
-            lsn: LSN(segment: segment.number, offset: 0))
-    }
-
-    /// A live segment whose file is gone, and that replay did not come by.
-    private mutating func noteMissing(
-        _ entries: inout [SegmentNumber: SegmentEntry], present: Set<SegmentNumber>, olderThan start: SegmentNumber
-    ) {
-        let numbers = entries.keys.sorted()
-        for (index, number) in numbers.enumerated() where !present.contains(number) {
-            // What replay misses from where it begins, it has named itself.
-            guard let entry = entries.removeValue(forKey: number), number < start else { continue }
-            let following = index + 1 < numbers.count ? entries[numbers[index + 1]]?.baseSequence : nil
-            let end = max(following ?? entry.baseSequence, entry.baseSequence)
-            report.losses.append(DamagedRange(.segmentMissing, number, 0, 0, entry.baseSequence, end))
-        }
     }
 }
 
 extension Snapshot {
     /// Whether this snapshot says that a segment is not needed: it has a number up to the newest one's, and is not in the table.
-    func retires(_ number: SegmentNumber) -> Bool {
-        guard let newest = segments.last?.number, number <= newest else { return false }
-        return !segments.contains { $0.number == number }
-    }
+    func retires(_ number: SegmentNumber) -> Bool { !retiredNumbers(among: [number]).isEmpty }
 
     func retiredNumbers(among numbers: [SegmentNumber]) -> Set<SegmentNumber> {
         guard let newest = segments.last?.number else { return [] }

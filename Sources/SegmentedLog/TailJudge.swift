@@ -157,33 +157,8 @@ struct TailJudge {
             leave(lsn, until: end)
             enter(later.index, at: UInt64(SpaceBudget.identityBytes))
             return true
-        case .damageToStatement, .holdToStatement:
-            let isHeld = action == .holdToStatement
-            let next = max(proven.nextSequence, expected)
-            if proven.lsn.segment == lsn.segment {
-                lost(isHeld, to: proven.lsn.offset, endSequence: next)
-                // What stands behind the proven end may have been acknowledged, and may not be readable either.
-                offset = proven.lsn.offset
-                previous = .frame
-                if isHeld { return true }
-            } else if isHeld, let window, let later = scan.firstIndex(where: { $0.number == proven.lsn.segment }) {
-                leaveHeld(lsn, in: window, until: next, for: later, at: proven.lsn.offset)
-                enter(later, at: proven.lsn.offset)
-                noteHeld()
-                mustStartFresh = true
-                return true
-            } else if isHeld {
-                // The segment of that statement is gone, too.
-                hold(from: lsn)
-                return false
-            } else if scan.contains(where: { $0.number == proven.lsn.segment }) {
-                lost(false, to: 0, endSequence: next)
-            } else {
-                endEntry(at: offset)
-                missingToTheEnd(proven.lsn.segment)
-                return false
-            }
-            end(at: proven.lsn)
+        case .damageToStatement: damageToStatement()
+        case .holdToStatement: return holdToStatement(from: lsn)
         case .missingSegment: return goOn(without: seal.promised.nextSegment, after: index)
         }
         return false
@@ -486,6 +461,41 @@ struct TailJudge {
         mustStartFresh = true
         let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
         tail = DurableThrough(lsn: max(start, proven.lsn), nextSequence: expected)
+    }
+
+    private mutating func damageToStatement() {
+        let next = max(proven.nextSequence, expected)
+        if proven.lsn.segment == scan[index].number {
+            lost(false, to: proven.lsn.offset, endSequence: next)
+            offset = proven.lsn.offset
+        } else if scan.contains(where: { $0.number == proven.lsn.segment }) {
+            lost(false, to: 0, endSequence: next)
+        } else {
+            endEntry(at: offset)
+            return missingToTheEnd(proven.lsn.segment)
+        }
+        end(at: proven.lsn)
+    }
+
+    /// Goes on at the proven end: what stands behind that may have been acknowledged, and may not be readable either. False when the
+    /// segment of the statement is gone, too: then the log ends here.
+    private mutating func holdToStatement(from lsn: LSN) -> Bool {
+        let next = max(proven.nextSequence, expected)
+        if proven.lsn.segment == lsn.segment {
+            lost(true, to: proven.lsn.offset, endSequence: next)
+            offset = proven.lsn.offset
+            previous = .frame
+            return true
+        }
+        guard let window, let later = scan.firstIndex(where: { $0.number == proven.lsn.segment }) else {
+            hold(from: lsn)
+            return false
+        }
+        leaveHeld(lsn, in: window, until: next, for: later, at: proven.lsn.offset)
+        enter(later, at: proven.lsn.offset)
+        noteHeld()
+        mustStartFresh = true
+        return true
     }
 
     private mutating func record(_ range: DamagedRange) { report.losses.append(range) }

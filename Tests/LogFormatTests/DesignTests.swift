@@ -8,7 +8,7 @@ import TestSupport
     private let chapter = DesignChapter()
 
     @Test func tablesOfTheLayoutsAreThoseOfTheCode() throws {
-        #expect(chapter.layouts("3.4") == [IdentityLayout.rows.map(Row.init)])
+        #expect(chapter.layouts("3.4") == [IdentityLayout.rows.map(Row.init), OpeningLayout.rows.map(Row.init)])
         #expect(
             chapter.layouts("3.5") == [FrameHeaderLayout.rows.map(Row.init), FrameTrailerLayout.rows.map(Row.init)])
         #expect(chapter.layouts("3.7") == [TransactionLayout.rows.map(Row.init)])
@@ -37,7 +37,7 @@ import TestSupport
             (SealLayout.rows, SealLayout.byteCount), (LeaseLayout.rows, LeaseLayout.byteCount),
             (DropLayout.rows, DropLayout.byteCount), (LossLayout.rows, LossLayout.byteCount),
             (DeliveryCountLayout.rows, DeliveryCountLayout.byteCount), (SnapshotLayout.rows, SnapshotLayout.byteCount),
-            (SegmentEntryLayout.rows, SegmentEntryLayout.byteCount),
+            (SegmentEntryLayout.rows, SegmentEntryLayout.byteCount), (OpeningLayout.rows, OpeningLayout.byteCount),
             (CheckpointLayout.rows, CheckpointLayout.byteCount),
         ]
         for (rows, byteCount) in layouts {
@@ -87,6 +87,7 @@ import TestSupport
         typealias Constants = FormatConstants
         let stated: [(section: String, text: String)] = [
             ("3.4", "blockBytes is \(Constants.identityBytes)"),
+            ("3.4", "openingCount is 1 to \(OpeningLayout.maximumCount)"),
             ("3.4", "a multiple of \(Constants.segmentBytesMultiple), at least \(Constants.minimumSegmentBytes) and"),
             ("3.4", "and at most \(Constants.maximumSegmentBytes)"),
             ("3.5", "encoding \(Constants.encoding); compression"),

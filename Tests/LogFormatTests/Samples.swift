@@ -12,11 +12,18 @@ enum Samples {
     static let identity = IdentityBlock(
         logUUID: uuid, segment: SegmentNumber(3), salt: life.salt, segmentBytes: 67_108_864, creationTime: time,
         predecessor: SegmentNumber(2), predecessorSalt: 0x0202_0202_0202_0202,
-        opening: EpochOpening(
-            epoch: Epoch(7), nonce: 0x0707_0707_0707_0707,
-            cut: DurableThrough(
-                lsn: LSN(segment: SegmentNumber(2), offset: 0x4200), nextSequence: EventSequence(42)),
-            segment: SegmentNumber(3)))
+        openings: [
+            EpochOpening(
+                epoch: Epoch(6), nonce: 0x0606_0606_0606_0606,
+                cut: DurableThrough(
+                    lsn: LSN(segment: SegmentNumber(1), offset: 0x3e00), nextSequence: EventSequence(35)),
+                segment: SegmentNumber(2)),
+            EpochOpening(
+                epoch: Epoch(7), nonce: 0x0707_0707_0707_0707,
+                cut: DurableThrough(
+                    lsn: LSN(segment: SegmentNumber(2), offset: 0x4200), nextSequence: EventSequence(42)),
+                segment: SegmentNumber(3)),
+        ])
 
     static let open = OpenRecord(
         cut: LSN(segment: SegmentNumber(2), offset: 0x4200), nextSequence: EventSequence(42), previousEpoch: Epoch(6),

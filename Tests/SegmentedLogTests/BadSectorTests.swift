@@ -57,9 +57,7 @@ import Testing
         stride(from: 8192, to: log.durableThrough.lsn.offset, by: TestDepth.pick(sample: 4096, part: 1024, whole: 512))
     }
 
-    private static func fault(_ sector: UInt64) -> Fault {
-        Fault(.read, errno: EIO, on: .name(World.segment(1)), range: sector..<sector + 512, count: Fault.forever)
-    }
+    private static func fault(_ sector: UInt64) -> Fault { World.unreadable(1, sector..<sector + 512) }
 
     /// What is wrong with what a reader comes to from a sequence on.
     private static func objections(_ log: Log, _ tags: [UInt64: Int], from first: UInt64 = 1) throws -> [String] {

@@ -60,6 +60,30 @@ import TestSupport
         }
     }
 
+    /// What is taken out stands where the table says, once: else a protection would be counted that nobody tries.
+    @Test func whatIsTakenOutStandsOnceInItsFile() throws {
+        let text = try #require(TestFiles.text("\(TestFiles.package)/tools/protections"))
+        var file = ""
+        var taken: [Substring] = []
+        var edits = 0
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix("- ") {
+                taken.append(line.dropFirst(2))
+                continue
+            }
+            if !taken.isEmpty {
+                let count = file.ranges(of: taken.joined(separator: "\n")).count
+                #expect(count == 1, "\(taken) stands \(count) times")
+                edits += 1
+                taken = []
+            }
+            if line.hasPrefix("file ") {
+                file = try #require(TestFiles.text("\(TestFiles.package)/\(line.dropFirst(5))"), "\(line)")
+            }
+        }
+        #expect(edits > 100)
+    }
+
     // MARK: Reading
 
     private static func tests(of row: [String]) -> [String] {

@@ -7,10 +7,6 @@ import Testing
 
 /// Row 24, with more than one thing wrong: other bad sectors at each opening, and segments that are gone beside them.
 @Suite struct HeldTests {
-    private static func unreadable(_ segment: UInt64, _ range: Range<UInt64>) -> Fault {
-        Fault(.read, errno: EIO, on: .name(World.segment(segment)), range: range, count: Fault.forever)
-    }
-
     /// The sequences that a seek does not find, of as many as were put one by one from the beginning.
     private static func notFound(_ log: Log, puts: Int) throws -> [Int] {
         try (0..<puts).filter { put in
@@ -32,11 +28,11 @@ import Testing
         let frame = try world.frame(tag: 2)
         world = world.afterPowerCut(seed: 20)
         if !hasCheckpoint { world.disk.remove(World.path + "/checkpoint") }
-        world.disk.faults.add(Self.unreadable(1, UInt64(frame.offset)..<UInt64(frame.offset + 512)))
+        world.disk.faults.add(World.unreadable(1, UInt64(frame.offset)..<UInt64(frame.offset + 512)))
         log = try world.open()
         for tag in 5..<7 { #expect(try log.append([put(tag)]).lsn.segment == SegmentNumber(2)) }
         world = world.afterPowerCut(seed: 21)
-        world.disk.faults.add(Self.unreadable(2, 8192..<12288))
+        world.disk.faults.add(World.unreadable(2, 8192..<12288))
         log = try world.open()
         #expect(log.recoveryReport.losses.isEmpty)
         for tag in 7..<9 { _ = try log.append([put(tag)]) }
@@ -53,7 +49,7 @@ import Testing
         world.runtime.runUntilIdle()
         world = world.afterPowerCut(seed: 20)
         #expect(world.segmentNames().count == 2)
-        world.disk.faults.add(Self.unreadable(2, 14848..<15360))
+        world.disk.faults.add(World.unreadable(2, 14848..<15360))
         log = try world.open()
         let receipt = try log.append([put(9)])
         #expect(receipt.lsn.segment > SegmentNumber(2))
@@ -65,8 +61,8 @@ import Testing
     @Test(arguments: [false, true])
     func aHoleOverASegmentBorderIsFoundBySeeksWhenTheDiskGivesItAgain(_ isCheckpointed: Bool) throws {
         let world = try World.killed()
-        world.disk.faults.add(Self.unreadable(4, 12288..<16384))
-        world.disk.faults.add(Self.unreadable(5, 8192..<8704))
+        world.disk.faults.add(World.unreadable(4, 12288..<16384))
+        world.disk.faults.add(World.unreadable(5, 8192..<8704))
         let log = try world.open()
         world.disk.faults.removeAll()
         if isCheckpointed { try log.checkpoint() }
@@ -86,7 +82,7 @@ import Testing
         var next: [UInt64] = []
         for (segment, place) in [(1, hidden / 512 * 512), (2, 8192)] {
             world.disk.faults.removeAll()
-            world.disk.faults.add(Self.unreadable(UInt64(segment), UInt64(place)..<UInt64(place) + 4096))
+            world.disk.faults.add(World.unreadable(UInt64(segment), UInt64(place)..<UInt64(place) + 4096))
             next.append(try world.open().append([put(10 + segment)]).sequences.lowerBound)
             world = world.afterPowerCut()
         }
@@ -100,8 +96,8 @@ import Testing
     func withTheProvenSegmentGoneBetweenTwoThatCannotBeReadNothingIsNumberedAgain(_ from: UInt64) throws {
         let world = try World.killed(puts: 60) { try World.pinned($0) }
         try world.unlink(World.segment(4))
-        world.disk.faults.add(Self.unreadable(3, from..<16384))
-        world.disk.faults.add(Self.unreadable(5, 8192..<16384))
+        world.disk.faults.add(World.unreadable(3, from..<16384))
+        world.disk.faults.add(World.unreadable(5, 8192..<16384))
         let held = try World.pinned(world)
         #expect(try held.append([put(100)]).sequences.lowerBound > 60)
         let after = world.afterPowerCut()
@@ -114,7 +110,7 @@ import Testing
         try world.unlink(World.segment(4))
         try world.overwrite(World.segment(5), 8192..<8704)
         let there = try world.frames(5).filter { $0.header.type == .put }.map(\.tag)
-        world.disk.faults.add(Self.unreadable(5, 8704..<16384))
+        world.disk.faults.add(World.unreadable(5, 8704..<16384))
         _ = try world.open()
         world.runtime.runUntilIdle()
         let readings = try world.afterPowerCut().open().readings()
@@ -128,7 +124,7 @@ import Testing
         let gone = try world.frames(3).filter { $0.header.type == .put }.map(\.tag)
         try world.unlink(World.segment(3))
         for _ in 0..<2 {
-            world.disk.faults.add(Self.unreadable(4, range))
+            world.disk.faults.add(World.unreadable(4, range))
             _ = try World.pinned(world)
             world = world.afterPowerCut()
         }
@@ -162,7 +158,7 @@ import Testing
         for tag in 1...3 { #expect(try log.append([put(tag)]).lsn.segment == segment) }
         #expect(try world.frames(1).contains { $0.offset == left.offset } == (block == 4096))
         let open = try #require(try world.frames(segment.rawValue).last { $0.header.type == .open })
-        let fault = Self.unreadable(segment.rawValue, UInt64(open.offset)..<UInt64(open.offset + 512))
+        let fault = World.unreadable(segment.rawValue, UInt64(open.offset)..<UInt64(open.offset + 512))
         world.disk.faults.add(fault)
         for log in [log, try world.afterPowerCut().with(fault).open(configuration)] {
             let readings = try log.readings()

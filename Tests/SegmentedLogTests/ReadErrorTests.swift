@@ -60,7 +60,7 @@ import Testing
         let held = try (46...84).filter { 12288..<16384 ~= (try world.frame(tag: $0)).offset }
         #expect(held.count == 8)
         world.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 12288..<16384, count: Fault.forever))
+            World.unreadable(2, 12288..<16384))
         let hash = world.disk.liveHash
         #expect(openingError(world, configuration.strict)?.code == .damaged)
         #expect(world.disk.liveHash == hash)
@@ -93,9 +93,7 @@ import Testing
         let world = try World.killed()
         let frame = try world.frame(tag: tag)
         world.disk.faults.add(
-            Fault(
-                .read, errno: EIO, on: .name(World.segment(5)), range: UInt64(frame.offset)..<16384,
-                count: Fault.forever))
+            World.unreadable(5, UInt64(frame.offset)..<16384))
         let log = try world.open()
         #expect(log.recoveryReport.unreadable.count == 1)
         #expect(log.recoveryReport.unreadable.first?.firstSequence == EventSequence(UInt64(tag + 1)))
@@ -149,7 +147,7 @@ import Testing
         for tag in 1..<3 { _ = try log.append([put(tag)]) }
         let next = world.afterPowerCut()
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: 8192..<16384, count: Fault.forever))
+            World.unreadable(1, 8192..<16384))
         let held = try next.open()
         #expect(held.recoveryReport.losses.isEmpty)
         _ = try held.append([put(3)])
@@ -166,7 +164,7 @@ import Testing
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever))
+            World.unreadable(2, 8192..<12288))
         let held = try next.open()
         #expect(held.recoveryReport.rows["T13 unreadable tail"] == 1)
         #expect(held.recoveryReport.losses.isEmpty)
@@ -184,7 +182,7 @@ import Testing
         var world = try Self.afterAFailedWrite()
         world = world.afterPowerCut()
         world.disk.remove(World.path + "/checkpoint")
-        let fault = Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever)
+        let fault = World.unreadable(2, 8192..<12288)
         for tag in 3..<6 {
             world.disk.faults.add(fault)
             let held = try world.open()
@@ -214,9 +212,7 @@ import Testing
         let third = next.afterPowerCut()
         third.disk.remove(World.path + "/checkpoint")
         third.disk.faults.add(
-            Fault(
-                .read, errno: EIO, on: .name(World.segment(1)), range: UInt64(frame.offset - 512)..<16384,
-                count: Fault.forever))
+            World.unreadable(1, UInt64(frame.offset - 512)..<16384))
         let held = try third.open()
         #expect(held.recoveryReport.losses.isEmpty)
         #expect(held.recoveryReport.unreadable.count == 1)
@@ -240,7 +236,7 @@ import Testing
         #expect(try log.append([put(2)]).lsn.segment == SegmentNumber(1))
         let sector = UInt64(frame.offset)..<UInt64(frame.offset + 8)
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: sector, count: Fault.forever))
+            World.unreadable(1, sector))
         #expect(try log.readings() == texts([0, 2]))
     }
 
@@ -250,9 +246,7 @@ import Testing
         #expect(try world.open().append([put(60)]).lsn.segment == SegmentNumber(5))
         let frame = try world.frame(tag: 60)
         let next = world.afterPowerCut()
-        let fault = Fault(
-            .read, errno: EIO, on: .name(World.segment(5)), range: UInt64(frame.offset - 512)..<16384,
-            count: Fault.forever)
+        let fault = World.unreadable(5, UInt64(frame.offset - 512)..<16384)
         next.disk.faults.add(fault)
         let held = try next.open()
         #expect(held.recoveryReport.losses.isEmpty && held.recoveryReport.unreadable.count == 1)
@@ -271,9 +265,7 @@ import Testing
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
-            Fault(
-                .read, errno: EIO, on: .name(World.segment(1)), range: UInt64(seal.offset)..<UInt64(seal.end),
-                count: Fault.forever))
+            World.unreadable(1, UInt64(seal.offset)..<UInt64(seal.end)))
         let held = try next.open()
         #expect(held.recoveryReport.losses.isEmpty)
         _ = try held.append([put(tag + 1)])
@@ -289,7 +281,7 @@ import Testing
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 8192..<12288, count: Fault.forever))
+            World.unreadable(2, 8192..<12288))
         let held = try next.open()
         #expect(held.recoveryReport.losses.isEmpty && held.recoveryReport.unreadable.count == 1)
         #expect(try held.readings().filter { Int($0) != nil } == texts([0, 6, 7]))
@@ -306,7 +298,7 @@ import Testing
         // Its snapshot, which would tell.
         try next.overwrite(World.segment(3), 8192..<8200)
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 0..<8192, count: Fault.forever))
+            World.unreadable(2, 0..<8192))
         let before = next.disk.liveHash
         #expect(openingError(next)?.code == .fileOperation)
         #expect(next.disk.liveHash == before)
@@ -320,7 +312,7 @@ import Testing
         let next = world.afterPowerCut()
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(2)), range: 0..<8192, count: Fault.forever))
+            World.unreadable(2, 0..<8192))
         let before = next.disk.liveHash
         #expect(openingError(next)?.code == .fileOperation)
         #expect(next.disk.liveHash == before)
@@ -335,7 +327,7 @@ import Testing
         try world.overwrite(World.segment(5), 8192..<8200)
         for number in [3, 4] as [UInt64] {
             world.disk.faults.add(
-                Fault(.read, errno: EIO, on: .name(World.segment(number)), range: 0..<8192, count: Fault.forever))
+                World.unreadable(number, 0..<8192))
         }
         let log = try world.open()
         #expect(log.recoveryReport.base == "snapshot of segment 2")
@@ -352,7 +344,7 @@ import Testing
         next.disk.remove(World.path + "/checkpoint")
         try next.overwrite(World.segment(2), 8192..<8200)
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: 0..<8192, count: Fault.forever))
+            World.unreadable(1, 0..<8192))
         let held = try next.open()
         #expect(held.recoveryReport.base == "nothing: no snapshot is left")
         #expect(try held.readings().filter { Int($0) != nil }.prefix(tag) == texts(0..<tag)[...])
@@ -395,9 +387,7 @@ import Testing
         next.clientStateBytes = bytes
         next.disk.remove(World.path + "/checkpoint")
         next.disk.faults.add(
-            Fault(
-                .read, errno: EIO, on: .name(World.segment(2)), range: UInt64(opening.offset + 16)..<16384,
-                count: Fault.forever))
+            World.unreadable(2, UInt64(opening.offset + 16)..<16384))
         let held = try next.open()
         #expect(held.recoveryReport.losses.isEmpty && held.recoveryReport.unreadable.count == 1)
         _ = try held.append([put(3)])
@@ -414,7 +404,7 @@ import Testing
         try world.overwrite(World.segment(4), frame.offset..<(frame.offset + 8))
         try world.overwrite(World.segment(4), (try world.frame(tag: 55)).offset..<16384)
         world.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(5)), range: 8192..<16384, count: Fault.forever))
+            World.unreadable(5, 8192..<16384))
         let held = try world.open()
         let next = try held.append([put(60)])
         #expect(next.sequences.lowerBound > 60)
@@ -446,7 +436,7 @@ import Testing
         for index in 0..<4 { _ = try log.append([note(index, bytes: 100)]) }
         let next = world.afterPowerCut()
         next.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(1)), range: 8192..<12288, count: Fault.forever))
+            World.unreadable(1, 8192..<12288))
         let held = try next.open()
         #expect(held.recoveryReport.unreadable.map(\.endSequence) == [EventSequence(4)])
         for tag in 3..<9 { _ = try held.append([put(tag, bytes: 3000)]) }
@@ -463,7 +453,7 @@ import Testing
     func identityBlocksThatCannotBeReadDoNotKeepTheLogShut(_ number: UInt64) throws {
         let world = try World.killed()
         world.disk.faults.add(
-            Fault(.read, errno: EIO, on: .name(World.segment(number)), range: 0..<8192, count: Fault.forever))
+            World.unreadable(number, 0..<8192))
         let log = try world.open()
         #expect(log.recoveryReport.losses.isEmpty)
         #expect(try log.readings().filter { Int($0) != nil } == texts(0...59))

@@ -1,3 +1,4 @@
+import Glibc
 import FileIO
 import LogFormat
 import SegmentedLog
@@ -165,5 +166,12 @@ extension Log {
             if case .frame(let frame) = item, frame.header.type != .padding { types.append(frame.header.type) }
         }
         return types
+    }
+}
+
+extension World {
+    /// A bad sector for ever, or several.
+    static func unreadable(_ segment: UInt64, _ range: Range<UInt64>) -> Fault {
+        Fault(.read, errno: EIO, on: .name(World.segment(segment)), range: range, count: Fault.forever)
     }
 }

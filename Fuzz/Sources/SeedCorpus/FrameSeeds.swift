@@ -18,7 +18,7 @@ enum FrameSeeds {
         }
         let block = IdentityBlock(
             logUUID: life.logUUID, segment: life.segment, salt: life.salt, segmentBytes: 1 << 20, creationTime: 1,
-            opening: EpochOpening(epoch: Epoch(5), nonce: 6, cut: durable, segment: durable.lsn.segment))
+            openings: [EpochOpening(epoch: Epoch(5), nonce: 6, cut: durable, segment: durable.lsn.segment)])
         let slot = CheckpointSlot(
             slot: 0, logUUID: life.logUUID, generation: 1, durableThrough: durable, time: 1, snapshot: try snapshot())
         let structures: [[UInt8]] = [
