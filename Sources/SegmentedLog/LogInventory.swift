@@ -50,8 +50,8 @@ final class ScannedSegment {
     /// No valid header begins at or behind this place, as the survey found. nil: not surveyed, or not to the end.
     var headersEnd: UInt64?
 
-    /// It is of this log, or may be, and what it holds was not all seen.
-    var hidesFrames: Bool { headersEnd == nil && (life != nil || identity == nil) }
+    /// It is of this log, or may be, and what it holds was not all seen: frames, or a copy of its identity, which may be the newer one.
+    var hidesFrames: Bool { (headersEnd == nil || isIdentityUnread) && (life != nil || identity == nil) }
 
     init(
         number: SegmentNumber, file: any StorageFile, status: FileStatus, copies: [IdentityBlock],

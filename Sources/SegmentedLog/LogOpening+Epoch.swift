@@ -42,8 +42,8 @@ extension LogOpening {
             stated: outcome.tail, numbering: GroupCommit.Numbering(frames, from: outcome.tail.nextSequence),
             opensEpoch: true)
         do throws(FileError) {
+            try wipe(last, from: cursor, file)
             try write(group)
-            try wipe(last, behind: group, file)
         } catch {
             // Whether the frame is on the disk nobody knows; the next epoch, in a fresh segment, cuts at the same place.
             // It needs an epoch of its own: one that has the number of this frame could not cut it off.
@@ -73,10 +73,10 @@ extension LogOpening {
         return false
     }
 
-    /// Left-overs of lower epochs behind the `open` frame that has cut them off are overwritten, durably, before anything of its
-    /// epoch follows. Else, once a bad sector hides that frame, nothing would tell them from what counts.
-    private func wipe(_ segment: ScannedSegment, behind group: GroupCommit, _ file: any StorageFile) throws(FileError) {
-        let start = group.end.lsn.offset
+    /// Left-overs of lower epochs from the place of the new `open` frame on are overwritten, durably, before it is written. Else, once
+    /// a bad sector hides that frame, nothing would tell them from what counts. (A crash in between leaves the same torn tail, with
+    /// less behind it.)
+    private func wipe(_ segment: ScannedSegment, from start: UInt64, _ file: any StorageFile) throws(FileError) {
         guard let end = segment.headersEnd, end > start, let identity = segment.identity else { return }
         try file.prewrite(start..<min(SpaceBudget.roundUp(end, to: 4096), identity.segmentBytes))
         try file.synchronize()

@@ -158,8 +158,8 @@ extension LogState {
         if let prepared, prepared.kind == .regular { discard(prepared) }
     }
 
-    /// Of a segment that is made ready now. The log's present epoch, or the next one, which cuts at what is acknowledged: between a
-    /// failed write and the `open` frame of that epoch nothing else is.
+    /// Of a segment that is made ready now: in the log's present epoch, or, after a failed write, to begin the next one, which cuts at
+    /// what is acknowledged. (No more is, and no other segment is made, until that epoch's `open` frame is durable.)
     func identity(
         _ number: SegmentNumber, salt: UInt64, bytes: UInt64, kind: SegmentKind, time: UInt64, nonceOfNewEpoch: UInt64?
     ) -> IdentityBlock {

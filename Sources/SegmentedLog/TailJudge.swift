@@ -64,8 +64,9 @@ struct TailJudge {
         retiredBefore = retired
         self.snapshots = snapshots
         offset = start.lsn.offset
-        expected = start.nextSequence
-        tail = start
+        // A snapshot of before the first event, which only a forged one is, states no sequence.
+        expected = max(start.nextSequence, EventSequence(1))
+        tail = DurableThrough(lsn: start.lsn, nextSequence: expected)
         firstSegment = start.lsn.segment
     }
 
@@ -134,7 +135,12 @@ struct TailJudge {
                     DamagedRange(.shorterThanStated, lsn.segment, lsn.offset, 0, expected, opening.nextSequence))
                 expected = opening.nextSequence
             }
-            goOn(from: lsn, to: outlook.opening?.lsn.segment ?? seal.promised.nextSegment)
+            let next = outlook.opening?.lsn.segment ?? seal.promised.nextSegment
+            guard scan.contains(where: { $0.number == next }) else {
+                endEntry(at: lsn.offset)
+                return goOn(without: next, after: index)
+            }
+            goOn(from: lsn, to: next)
             if outlook.opening != nil {
                 let isEmpty = lastCut?.to == lsn
                 lastCut = (isEmpty ? lastCut?.from ?? lsn : lsn, tail.lsn)
@@ -332,8 +338,11 @@ struct TailJudge {
         noteCutFrames(behind: lsn)
         noteShortFile(at: lsn)
         tailSegment = scan[index]
-        // Numbers that are passed over must be stated where no bad sector hides both that and the frames.
-        if proven.nextSequence > expected { mustStartFresh = true }
+        // What is passed over or cut off must be known without the frames: numbers, and whole frames in later segments, which
+        // stand where nothing is wiped. The identity of a fresh segment says it.
+        let start = UInt64(SpaceBudget.identityBytes)
+        let hasLeftOvers = scan[(index + 1)...].contains { ($0.headersEnd ?? start) > start }
+        if proven.nextSequence > expected || hasLeftOvers { mustStartFresh = true }
         tail = DurableThrough(lsn: lsn, nextSequence: max(expected, proven.nextSequence))
     }
 

@@ -68,7 +68,8 @@ struct TailView {
     func lookBeyond(_ place: Place, behind seal: SealRecord?) -> Outlook {
         var outlook = Outlook()
         let lsn = place.lsn
-        if let opening = ledger.opening(cuttingAt: lsn), scan.contains(where: { $0.number == opening.lsn.segment }) {
+        // Its segment may be gone, when a later one states it: the log goes on behind that.
+        if let opening = ledger.opening(cuttingAt: lsn), scan.contains(where: { $0.number >= opening.lsn.segment }) {
             outlook.opening = opening
             outlook.beyond = opening.lsn.segment == lsn.segment ? .openHere : .openLater
         } else if let seal {

@@ -578,4 +578,28 @@ import Testing
               end close
             """)
     }
+
+    /// Two writes had failed, and the reserve segment between them was let go: nothing told of the first cut.
+    @Test func aCutStatedByASegmentThatWasLetGoWasForgottenWithIt() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            channel capacity 1212416 segment 131072 snapshot 4096 groups 1 lease 1000 cache 0 checkpoint 8192 full reject block 4096 lz4 writeThenSync
+            life
+              fault submit errno 24 skip 3 count 12 leaves torn delay 0
+              phase
+                client
+                  put 6 189 bookmark
+                  put 6 1201
+                  put 4 1824 bookmark shared stamped
+                  put 1 169
+            life
+              phase
+                client
+                  put 1 143 bookmark
+              end power 170 random 8745519857976634960
+            life
+              damage unreadableStart 9016455488086959586
+            """)
+    }
 }

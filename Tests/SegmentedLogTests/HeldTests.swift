@@ -94,14 +94,14 @@ import Testing
     /// Rows 17 and 24: neither the segment up to which the checkpoint proves the log, nor what leads to it, nor all behind it.
     @Test(arguments: [8192, 12288] as [UInt64])
     func withTheProvenSegmentGoneBetweenTwoThatCannotBeReadNothingIsNumberedAgain(_ from: UInt64) throws {
-        let world = try World.killed(puts: 60) { try World.pinned($0) }
+        let world = try World.killed(puts: 60) { try $0.pinned() }
         try world.unlink(World.segment(4))
         world.disk.faults.add(World.unreadable(3, from..<16384))
         world.disk.faults.add(World.unreadable(5, 8192..<16384))
-        let held = try World.pinned(world)
+        let held = try world.pinned()
         #expect(try held.append([put(100)]).sequences.lowerBound > 60)
         let after = world.afterPowerCut()
-        #expect(try World.pinned(after).readings().contains("59"))
+        #expect(try after.pinned().readings().contains("59"))
     }
 
     /// Rows 17 and 24: a segment is gone, and the next one begins with damage and goes on with what cannot be read.
@@ -120,15 +120,15 @@ import Testing
     /// Rows 17 and 24: what is missing is named when the disk gives what decides, and no event is given up before.
     @Test(arguments: [8192..<12288, 8192..<16384] as [Range<UInt64>])
     func aSegmentThatIsGoneInFrontOfABadSectorIsNotTakenForOneThatWasLetGo(_ range: Range<UInt64>) throws {
-        var world = try World.killed(puts: 60) { try World.pinned($0) }
+        var world = try World.killed(puts: 60) { try $0.pinned() }
         let gone = try world.frames(3).filter { $0.header.type == .put }.map(\.tag)
         try world.unlink(World.segment(3))
         for _ in 0..<2 {
             world.disk.faults.add(World.unreadable(4, range))
-            _ = try World.pinned(world)
+            _ = try world.pinned()
             world = world.afterPowerCut()
         }
-        let log = try World.pinned(world)
+        let log = try world.pinned()
         let lost = log.recoveryReport.losses.first { $0.segment == SegmentNumber(3) }
         #expect(lost?.firstSequence == EventSequence(UInt64(gone[0] + 1)))
         #expect(lost?.endSequence == EventSequence(UInt64(gone.last! + 2)))
@@ -171,10 +171,10 @@ import Testing
 
 extension World {
     /// A log whose client keeps its place at the beginning: every snapshot covers nothing, and lists all segments.
-    fileprivate static func pinned(_ world: World) throws(LogError) -> Log {
+    func pinned() throws(LogError) -> Log {
         let start = DurableThrough(lsn: LSN(segment: SegmentNumber(1), offset: 8192), nextSequence: EventSequence(1))
         return try Log.open(
-            at: path, fileSystem: world.system, runtime: world.runtime, configuration: small(),
+            at: World.path, fileSystem: system, runtime: runtime, configuration: World.small(),
             clientState: { ClientCheckpoint(through: start, bytes: []) }, replay: { (_) throws(LogError) in })
     }
 
