@@ -34,9 +34,8 @@ extension Recovery {
         // A file may go when a durable snapshot or a durable cut says so; what cannot be identified stays.
         let foreign = Set(report.foreignFiles)
         let removable = inventory.segments.filter { number in
-            guard entries[number] == nil, number != judge.tailSegment?.number,
-                !foreign.contains(FileNames.segment(number))
-            else { return false }
+            // (The tail's own segment is listed when the log goes on in it.)
+            guard entries[number] == nil, !foreign.contains(FileNames.segment(number)) else { return false }
             return retired.contains(number) || opened[number]?.identity != nil
         }
         let newLosses = report.losses.filter { loss in !judge.recordedLosses.contains { $0.covers(loss) } }

@@ -546,4 +546,31 @@ import Testing
               end power 81 random 10167744662408060940
             """)
     }
+
+    /// An empty segment that had been meant for an epoch was neither listed nor removed, and its room was counted as taken.
+    @Test func anEmptySegmentBesideAFreshOneTookRoomUntilTheNextOpening() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 49000475
+            disk sector 4096 block 512 bothNames
+            channel capacity 270336 segment 24576 snapshot 8192 groups 8 lease 64 cache 0 checkpoint 65536 full dropOldest lz4
+            life
+              phase
+                client
+                  put 1 10
+              end kill 259 random 5442321896253267444
+            life
+              fault complete errno 28 skip 3 count 1 leaves torn delay 0
+              phase
+                client
+                  take 5 2
+                  take 9 1
+                client
+                  take 6 2
+                  take 1 1
+              end power 33 everything
+            """)
+    }
 }
