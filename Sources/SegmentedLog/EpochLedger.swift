@@ -86,20 +86,25 @@ struct EpochLedger {
     }
 }
 
-extension IdentityBlock {
-    /// Of the segment's first frames.
-    var opening: EpochOpening {
-        guard let last = openings.last else { preconditionFailure("an identity without an epoch does not decode") }
+extension [EpochOpening] {
+    /// The epoch in force. A log is open in one, and an identity without one does not decode.
+    var present: EpochOpening {
+        guard let last else { preconditionFailure("no epoch is in force") }
         return last
+    }
+
+    /// What an identity made now states, when `present` is in force or about to be. Of the others those that have cut a live segment
+    /// from a later one: else the `open` frame and what it cut off stand in one segment, or what they cut off is not needed any
+    /// more. The newest of them, when they are too many.
+    func stated(with present: EpochOpening, _ table: SegmentTable) -> [EpochOpening] {
+        filter { $0 != present && $0.segment > $0.cut.lsn.segment && table.entry($0.cut.lsn.segment) != nil }.suffix(63)
+            + [present]
     }
 }
 
-extension [EpochOpening] {
-    /// Those that an identity made now states before the newest: of others the `open` frame and what it cut off stand in one segment,
-    /// or what they cut off is not needed any more. The newest of them, when they are too many.
-    func stillCutting(_ table: SegmentTable) -> [EpochOpening] {
-        filter { $0.segment > $0.cut.lsn.segment && table.entry($0.cut.lsn.segment) != nil }.suffix(63)
-    }
+extension IdentityBlock {
+    /// In force, or about to be, when the segment was made ready.
+    var opening: EpochOpening { openings.present }
 }
 
 extension EpochLedger.Opening {

@@ -62,12 +62,13 @@ final class ScannedSegment {
         self.status = status
         self.copies = copies
         self.isIdentityUnread = isIdentityUnread
+        identity = copies.max { $0.opening.epoch < $1.opening.epoch }
         life = copies.first?.life
     }
 
     /// nil when neither copy is valid; the life may be known all the same. Copies differ where the power went while an unused segment
     /// was made one that begins an epoch: nothing of that is written yet, but what it cuts off was never acknowledged.
-    var identity: IdentityBlock? { copies.max { $0.opening.epoch < $1.opening.epoch } }
+    let identity: IdentityBlock?
 
     /// Both are valid, and equal.
     var hasBothCopies: Bool { copies.count == 2 && copies[0] == copies[1] }

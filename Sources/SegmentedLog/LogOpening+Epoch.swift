@@ -57,9 +57,9 @@ extension LogOpening {
         return Place(
             method: method, segment: segment, durable: group.end,
             openedAt: LSN(segment: segment.number, offset: group.offset),
-            openings: outcome.openings.stillCutting(table) + [
-                EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: outcome.tail, segment: segment.number)
-            ])
+            openings: outcome.openings.stated(
+                with: EpochOpening(
+                    epoch: epoch.epoch, nonce: epoch.nonce, cut: outcome.tail, segment: segment.number), table))
     }
 
     /// Between the cut and the `open` frame nothing can be wiped: the block is that of acknowledged frames.
@@ -78,7 +78,7 @@ extension LogOpening {
     /// less behind it.)
     private func wipe(_ segment: ScannedSegment, from start: UInt64, _ file: any StorageFile) throws(FileError) {
         guard let end = segment.headersEnd, end > start, let identity = segment.identity else { return }
-        try file.prewrite(start..<min(SpaceBudget.roundUp(end, to: 4096), identity.segmentBytes))
+        try file.prewrite(start..<min(SpaceBudget.roundUp(end, to: SpaceBudget.pageBytes), identity.segmentBytes))
         try file.synchronize()
     }
 
@@ -108,7 +108,7 @@ extension LogOpening {
         _ clientState: (@Sendable () -> ClientCheckpoint)?, _ replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) -> Place {
         let carried = outcome.carried.filter { $0.header.type.isCarriedOver }
-        var cut = outcome.freshCut
+        var cut = DurableThrough(lsn: outcome.freshCut, nextSequence: outcome.tail.nextSequence)
         if let first = outcome.carried.first {
             cut = DurableThrough(lsn: first.lsn, nextSequence: first.header.baseSequence)
         }
@@ -132,8 +132,9 @@ extension LogOpening {
         var attempt = source
         while true {
             let identity = identity(
-                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0, epoch, cut,
-                behind: outcome.openings.stillCutting(table))
+                outcome.logUUID, number, after: table.newest, bytes: attempt.1, attempt.0,
+                outcome.openings.stated(
+                    with: EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: cut, segment: number), table))
             var changed = table
             var own = entry(identity, cut.nextSequence)
             own.holdsEvents = carried.contains { $0.header.type == .put }

@@ -96,9 +96,10 @@ struct LogOpening {
         // Before there is a log: a crash behind its first name must not leave one whose capacity nobody knows.
         try LogSettings(capacityBytes: budget.capacityBytes, segmentBytes: budget.segmentBytes).write(
             in: directory, runtime)
-        let epoch = EpochStart(epoch: Epoch(1), nonce: runtime.randomNonzero())
+        let opening = EpochOpening(
+            epoch: Epoch(1), nonce: runtime.randomNonzero(), cut: start, segment: SegmentNumber(1))
         let identity = identity(
-            uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular, epoch, start, behind: [])
+            uuid, SegmentNumber(1), after: nil, bytes: UInt64(budget.segmentBytes), .regular, [opening])
         let entry = entry(identity, start.nextSequence)
         let snapshot = Snapshot(covered: start, epoch: Epoch(0), nonce: 0, segments: [entry])
         let record = openRecord(cut: start, previous: Epoch(0), .created)
@@ -222,13 +223,13 @@ struct LogOpening {
 
     func identity(
         _ uuid: LogUUID, _ number: SegmentNumber, after: SegmentEntry?, bytes: UInt64, _ kind: SegmentKind,
-        _ epoch: EpochStart, _ cut: DurableThrough, behind before: [EpochOpening]
+        _ openings: [EpochOpening]
     ) -> IdentityBlock {
         IdentityBlock(
             logUUID: uuid, segment: number, salt: runtime.randomNonzero(), segmentBytes: bytes,
             creationTime: runtime.wallClock(), predecessor: after?.number ?? SegmentNumber(0),
             predecessorSalt: after?.salt ?? 0, kind: kind,
-            openings: before + [EpochOpening(epoch: epoch.epoch, nonce: epoch.nonce, cut: cut, segment: number)])
+            openings: openings)
     }
 
     func entry(_ identity: IdentityBlock, _ base: EventSequence) -> SegmentEntry {
@@ -253,11 +254,11 @@ struct LogOpening {
         _ clientState: (@Sendable () -> ClientCheckpoint)?
     ) -> Log {
         var report = report
-        report.epoch = openings.last?.epoch ?? report.epoch
+        report.epoch = openings.present.epoch
         report.durationNanoseconds = runtime.monotonicClock() - started
         let state = LogState(
             budget: budget, configuration: configuration, logUUID: uuid, openings: openings,
-            eras: eras + openings.suffix(1).map { Era(from: openedAt, start: EpochStart($0)) }, durable: durable,
+            eras: eras + [Era(from: openedAt, start: EpochStart(openings.present))], durable: durable,
             highestNumber: highestNumber, table: table, active: active, segmentBytesInUse: inUse,
             reservesPresent: reserves)
         let log = Log(

@@ -164,14 +164,13 @@ extension LogState {
         _ number: SegmentNumber, salt: UInt64, bytes: UInt64, kind: SegmentKind, time: UInt64, nonceOfNewEpoch: UInt64?
     ) -> IdentityBlock {
         let before = table.newest
+        let next = nonceOfNewEpoch.map {
+            EpochOpening(epoch: Epoch(epoch.rawValue + 1), nonce: $0, cut: durable, segment: number)
+        }
         return IdentityBlock(
             logUUID: logUUID, segment: number, salt: salt, segmentBytes: bytes, creationTime: time,
             predecessor: before?.number ?? SegmentNumber(0), predecessorSalt: before?.salt ?? 0, kind: kind,
-            openings: nonceOfNewEpoch.map {
-                openings.stillCutting(table) + [
-                    EpochOpening(epoch: Epoch(epoch.rawValue + 1), nonce: $0, cut: durable, segment: number)
-                ]
-            } ?? Array(openings.dropLast()).stillCutting(table) + [opening])
+            openings: openings.stated(with: next ?? opening, table))
     }
 
     mutating func takePrepared() -> ActiveSegment? {

@@ -51,10 +51,7 @@ struct LogState {
     var isClosing = false
     /// The present epoch, and before it others that an identity may have to state.
     var openings: [EpochOpening]
-    var opening: EpochOpening {
-        guard let last = openings.last else { preconditionFailure("a log is open in an epoch") }
-        return last
-    }
+    var opening: EpochOpening { openings.present }
     var epoch: Epoch { opening.epoch }
     /// Which epoch is in force from where on, oldest first: a client's state, and so a snapshot, may be older than the
     /// present epoch, and names the one at the place that it covers.

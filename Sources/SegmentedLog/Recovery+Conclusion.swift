@@ -56,7 +56,7 @@ extension Recovery {
         }
         return Outcome(
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
-            freshCut: DurableThrough(lsn: judge.freshCut.lsn, nextSequence: tail.nextSequence),
+            freshCut: judge.freshCut,
             lastEpoch: judge.lastEpoch
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
             eras: judge.view.ledger.openings.map {

@@ -25,7 +25,7 @@ struct Recovery {
         var table: SegmentTable
         var tail: DurableThrough
         /// See ``TailJudge/freshCut``.
-        var freshCut: DurableThrough
+        var freshCut: LSN
         var lastEpoch: EpochStart
         /// The epochs from the base on.
         var eras: [Era]

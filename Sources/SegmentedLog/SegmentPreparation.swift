@@ -129,15 +129,8 @@ final class SegmentPreparation: @unchecked Sendable {
         guard let prepared = log.lock.withLock({ log.state.takePrepared() }) else { return false }
         if prepared.kind == .regular { claimed = prepared.segmentBytes }
         file = prepared.file
-        name = FileNames.segment(prepared.number)
-        finalName = name
-        let time = log.runtime.wallClock()
-        let nonce = log.runtime.randomNonzero()
-        identity = log.lock.withLock {
-            log.state.identity(
-                prepared.number, salt: prepared.life.salt, bytes: prepared.segmentBytes,
-                kind: prepared.kind, time: time, nonceOfNewEpoch: nonce)
-        }
+        makeIdentity(bytes: prepared.segmentBytes, kind: prepared.kind, of: prepared.life)
+        name = finalName
         step = .firstCopy
         return true
     }
@@ -198,14 +191,16 @@ final class SegmentPreparation: @unchecked Sendable {
         return true
     }
 
-    private func makeIdentity(bytes: UInt64, kind: SegmentKind) {
-        let salt = log.runtime.randomNonzero()
+    /// - Parameter life: of a segment that has one, and keeps it.
+    private func makeIdentity(bytes: UInt64, kind: SegmentKind, of life: SegmentLife? = nil) {
+        let salt = life?.salt ?? log.runtime.randomNonzero()
         let time = log.runtime.wallClock()
         let nonce = request.beginsEpoch ? log.runtime.randomNonzero() : nil
         identity = log.lock.withLock { () -> IdentityBlock in
-            log.state.highestNumber = SegmentNumber(log.state.highestNumber.rawValue + 1)
+            if life == nil { log.state.highestNumber = SegmentNumber(log.state.highestNumber.rawValue + 1) }
             return log.state.identity(
-                log.state.highestNumber, salt: salt, bytes: bytes, kind: kind, time: time, nonceOfNewEpoch: nonce)
+                life?.segment ?? log.state.highestNumber, salt: salt, bytes: bytes, kind: kind, time: time,
+                nonceOfNewEpoch: nonce)
         }
         finalName = FileNames.segment(identity!.segment)
     }

@@ -21,9 +21,9 @@ struct TailJudge {
     private var lastCut: (from: LSN, to: LSN)?
     /// Where an epoch that goes on in a fresh segment cuts the log. At the tail; but where the tail's segment is one that an epoch
     /// has begun, and nothing in it counts, where that one did: it is removed, and what it cut off must not come back.
-    var freshCut: DurableThrough {
-        guard let lastCut, lastCut.to == tail.lsn else { return tail }
-        return DurableThrough(lsn: lastCut.from, nextSequence: tail.nextSequence)
+    var freshCut: LSN {
+        guard let lastCut, lastCut.to == tail.lsn else { return tail.lsn }
+        return lastCut.from
     }
 
     /// The segment of the tail, when it can be written on.
