@@ -29,6 +29,7 @@ struct Recovery {
         var lastEpoch: EpochStart
         /// The epochs from the base on.
         var eras: [Era]
+        /// Those, and of earlier ones those that identities state.
         var openings: [EpochOpening]
         var highestEpoch: Epoch
         var highestNumber: SegmentNumber
@@ -52,6 +53,9 @@ struct Recovery {
     var opened: [SegmentNumber: ScannedSegment] = [:]
     var report = RecoveryReport()
     var retired: Set<SegmentNumber> = []
+    /// Epochs that began before the place where replay does, ascending, as far as identities state them: what they cut off may stand
+    /// in live segments that nobody looks at now.
+    var earlierOpenings: [EpochOpening] = []
     var highestEpoch = Epoch(0)
     var highestNumber = SegmentNumber(0)
     private let clock: () -> UInt64
@@ -249,6 +253,7 @@ struct Recovery {
         let covered = base.snapshot.covered
         var running = base.snapshot.epoch
         var openings: [EpochLedger.Opening] = []
+        var earlier: [Epoch: EpochOpening] = [:]
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
         var seal: SealRecord?
@@ -264,7 +269,11 @@ struct Recovery {
             seal = nil
             if let identity = segment.identity, identity.life == segment.life {
                 highestEpoch = max(highestEpoch, identity.opening.epoch)
-                for stated in identity.openings where stated.cut.lsn >= covered.lsn {
+                for stated in identity.openings {
+                    guard stated.cut.lsn >= covered.lsn else {
+                        if stated.epoch <= base.snapshot.epoch { earlier[stated.epoch] = stated }
+                        continue
+                    }
                     let opening = EpochLedger.Opening(stated)
                     openings.append(opening)
                     // What an epoch is cut at is durable.
@@ -298,6 +307,8 @@ struct Recovery {
                 : EpochLedger.Opening(
                     epoch: base.snapshot.epoch, nonce: base.snapshot.nonce, cut: covered.lsn,
                     nextSequence: covered.nextSequence, lsn: covered.lsn), found: openings)
+        for opening in openings { earlier[opening.epoch] = nil }
+        earlierOpenings = earlier.values.sorted { $0.epoch < $1.epoch }
         for segment in unidentified where !ledger.voids(segment.number) { try refuseUnread(segment) }
         var proven = covered
         for slot in slots.valid { proven = Self.further(proven, slot.durableThrough) }

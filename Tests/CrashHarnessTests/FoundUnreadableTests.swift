@@ -602,4 +602,37 @@ import Testing
               damage unreadableStart 9016455488086959586
             """)
     }
+
+    /// Replay began behind the cut, in the segment whose identity alone told of it, and that was let go.
+    @Test func aCutBeforeThePlaceWhereReplayBeganWasForgotten() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            channel capacity 1245184 segment 131072 snapshot 8192 groups 2 lease 1 cache 1048576 checkpoint 1048576 full block 300
+            life
+              fault complete errno 5 skip 11 count 1 leaves whole delay 0
+              phase
+                client
+                  sleep 1094
+                  take 4 0
+                  commit 1 0 bookmark
+                  put 2 1129 bookmark shared
+                client
+                  put 5 2142 bookmark shared stamped
+                  put 2 225 bookmark stamped
+                  take 11 0
+                  take 2 2
+                  put 5 157 shared stamped
+                client
+                  put 6 2377 bookmark
+                  take 8 2
+            life
+              phase
+                client
+                  put 5 228 bookmark
+              end power 43 random 13108818092362167569
+            life
+              damage unreadableStart 16252100618623299362
+            """)
+    }
 }

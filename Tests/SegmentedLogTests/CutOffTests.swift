@@ -65,6 +65,43 @@ import TestSupport
         for (sequence, tag) in given { #expect(again.contains("\(sequence)=\(tag)"), "\(again)") }
     }
 
+    /// Rows 21, 24 and 42: replay began behind the cut, so that only the identity of the segment there told of it, and that segment
+    /// was let go.
+    @Test func aCutBeforeThePlaceWhereReplayBeganHoldsWhenItsSegmentIsGone() throws {
+        var world = World()
+        world.clientStateBytes = 10
+        var log = try world.open(Self.large)
+        for tag in 0..<2 { _ = try log.append([put(tag)]) }
+        world.disk.faults.add(Fault(.complete, errno: EIO, outcome: .whole))
+        #expect(throws: LogError.self) { try log.append([put(100)]) }
+        world.runtime.runUntilIdle()
+        try log.checkpoint()
+        world = world.afterPowerCut()
+        world.clientStateBytes = 10
+        log = try world.open(Self.large)
+        #expect(log.recoveryReport.replayedFrom.lsn.segment == SegmentNumber(2))
+        var given: [UInt64: Int] = [:]
+        var tag = 2
+        while log.segments.count < 3 {
+            given[try log.append([put(tag, bytes: 300)]).sequences.lowerBound] = tag
+            tag += 1
+            world.runtime.runUntilIdle()
+        }
+        // Nobody needs its events any more; those before it somebody does.
+        let second = log.segments[1].number
+        try log.retire([second])
+        let third = log.segments[1]
+        given = given.filter { $0.key >= third.baseSequence.rawValue }
+        world = world.afterPowerCut()
+        world.disk.remove(World.path + "/checkpoint")
+        world.disk.faults.add(World.unreadable(third.number.rawValue, 8192..<8704))
+        let now = try Self.served(world.open(Self.large))
+        #expect(!now.contains { $0.hasSuffix("=100") }, "\(now)")
+        world.disk.faults.removeAll()
+        let again = try Self.served(world.afterPowerCut().open(Self.large))
+        for (sequence, tag) in given { #expect(again.contains("\(sequence)=\(tag)"), "\(again)") }
+    }
+
     /// Rows 6, 22 and 24: the power went while a prepared segment got its new identity, the disk does not give the copy that was
     /// written, and the segment cannot be removed.
     @Test func anEpochThatOnlyAnUnreadableCopyStatesKeepsItsNumber() throws {
