@@ -7,16 +7,7 @@ extension Log {
     /// end the state must not be ahead of); appends go on meanwhile. Throws `fileOperation` or `readOnly` after a failed write,
     /// until the log goes on.
     public func checkpoint() throws(LogError) {
-        let client = try syncedClient()
-        let (snapshot, synced) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
-            if let obstacle = snapshotObstacle { throw obstacle }
-            let client = state.furthest(client)
-            if let error = snapshotError(client) { throw error }
-            state.keepFurthest(client)
-            state.bytesSinceCheckpoint = 0
-            return (state.snapshot(client), state.synced)
-        }
-        try writeCheckpoint(snapshot, durable: synced)
+        try writeCheckpoint(syncedClient())
     }
 
     /// Under the lock: why no snapshot can be written down. After a failed write the live segments are those of an epoch that is
@@ -48,14 +39,27 @@ extension Log {
     }
 
     /// Writes the older slot. The newer one stays as it is, so a torn write costs nothing.
-    func writeCheckpoint(_ snapshot: Snapshot, durable: DurableThrough) throws(LogError) {
-        #if PlantedBugs
-            // A slot does not cover more than it states.
-            let isAhead = PlantedBug.snapshotAheadOfDurable.isPlanted && snapshot.covered.lsn > durable.lsn
-            let durable = isAhead ? snapshot.covered : durable
-        #endif
-        let time = runtime.wallClock()
+    ///
+    /// What it states is put together when it is its turn: else two that had waited would put both slots back to before a
+    /// retirement whose files are gone.
+    func writeCheckpoint(_ client: ClientCheckpoint) throws(LogError) {
         try checkpointLock.withLock { () throws(LogError) in
+            let (snapshot, synced) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
+                if let obstacle = snapshotObstacle { throw obstacle }
+                let client = state.furthest(client)
+                if let error = snapshotError(client) { throw error }
+                state.keepFurthest(client)
+                state.bytesSinceCheckpoint = 0
+                return (state.snapshot(client), state.synced)
+            }
+            #if PlantedBugs
+                // A slot does not cover more than it states.
+                let isAhead = PlantedBug.snapshotAheadOfDurable.isPlanted && snapshot.covered.lsn > synced.lsn
+                let durable = isAhead ? snapshot.covered : synced
+            #else
+                let durable = synced
+            #endif
+            let time = runtime.wallClock()
             let slot = CheckpointSlot(
                 slot: nextSlot, logUUID: logUUID, generation: checkpointGeneration + 1, durableThrough: durable,
                 time: time, snapshot: snapshot)

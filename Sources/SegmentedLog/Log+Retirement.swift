@@ -7,7 +7,7 @@ extension Log {
     ///
     /// Order, each step durable before the next begins:
     /// 1. a snapshot that covers every record in them and does not list them, in the log;
-    /// 2. the same in a checkpoint slot (two places, so that no single damage brings them back into demand);
+    /// 2. the same, or a later one, in a checkpoint slot (two places, so that no single damage brings them back into demand);
     /// 3. their names: recycled, returned to the reserve, or removed; then the directory.
     ///
     /// Blocks for three or four syncs. Throws `fileOperation`, `full`, ... when a step failed: then the segments stay.
@@ -79,7 +79,7 @@ extension Log {
         #endif
         if chosen.isEmpty {
             // Only what an earlier attempt left behind: the log lets it go already.
-            return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
+            return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, client, completion) }
         }
         #if PlantedBugs
             if PlantedBug.retireOnOneSnapshot.isPlanted || PlantedBug.skipCheckpointSync.isPlanted {
@@ -87,7 +87,7 @@ extension Log {
                     state.leaving += state.table.entries.filter { chosen.contains($0.number) }
                     state.table.remove(chosen)
                 }
-                return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
+                return runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, client, completion) }
             }
         #endif
         let frame = FramePayload.own(.snapshot) { () throws(FormatError) in try snapshot.encode() }
@@ -96,7 +96,7 @@ extension Log {
                 switch result {
                 case .failure(let error): endRetirement(chosen, error, completion)
                 case .success:
-                    runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, completion) }
+                    runtime.schedule(after: 0) { [self] in finishRetirement(chosen, snapshot, client, completion) }
                 }
             })
     }
@@ -143,12 +143,13 @@ extension Log {
     }
 
     private func finishRetirement(
-        _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ completion: @escaping @Sendable (LogError?) -> Void
+        _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ client: ClientCheckpoint,
+        _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
         do throws(LogError) {
             // The snapshot in the log first: it is one of the two places.
             try syncWritten()
-            try writeCheckpoint(snapshot, durable: lock.withLock { state.synced })
+            try writeCheckpoint(client)
         } catch {
             return endRetirement(chosen, error, completion)
         }

@@ -113,9 +113,7 @@ struct LogOpening {
             openedAt: start.lsn, inUse: UInt64(budget.segmentBytes),
             reserves: [], slots: CheckpointFile.Slots(), losses: [], clientState)
         makeReserves(log)
-        try log.writeCheckpoint(
-            log.lock.withLock { log.state.snapshot(ClientCheckpoint(through: start, bytes: [])) },
-            durable: made.group.end)
+        try log.writeCheckpoint(ClientCheckpoint(through: start, bytes: []))
         return log
     }
 

@@ -573,4 +573,48 @@ import Testing
               end power 33 everything
             """)
     }
+
+    /// Each had put together what it was to state before it waited: both slots were of before a retirement whose file was gone, which
+    /// counted as damage.
+    @Test func twoCheckpointsThatHadWaitedWentBehindARetirement() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 60000329
+            disk sector 512 block 512 torn bothNames
+            channel capacity 307200 segment 20480 snapshot 3072 groups 8 lease 1 cache 3000 checkpoint 1048576 full dropNewest lz4
+            life
+              phase
+                client
+                  bookmark
+                  take 4 2
+                  commit 2 0 bookmark
+                client
+                  put 3 10
+                  take 2 2
+                  commit 1 0
+                  put 6 1714
+                  put 4 1302
+                client
+                  put 3 10 stamped
+                  take 1 2
+                  put 1 10 bookmark stamped
+                client
+                  put 6 1950
+                  put 6 1950
+                  put 6 1950
+                  put 6 1950
+                  put 6 1950
+                  put 6 1950 stamped
+                  put 6 1950
+                  put 6 1950
+                client
+                  take 6 100
+                  commit 0 0
+                  take 6 100
+                  commit 0 0
+              end kill 164 random 8464623563838742163
+            """)
+    }
 }
