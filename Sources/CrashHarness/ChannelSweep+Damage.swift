@@ -87,6 +87,7 @@ extension ChannelSweep {
         guard var fault = check.struck.fault else { return nil }
         var disk = disk
         var added: Set<UInt64> = []
+        var dropped: UInt64 = 0
         for round in 0..<3 {
             let isGiven = round == 2
             disk = disk.crashed(keeping: .nothing)
@@ -107,10 +108,13 @@ extension ChannelSweep {
             var others: [UInt64] = []
             try lookAtAll(channel, check.before.model, &found, &others)
             if isGiven {
-                let objection = check.objection(toHeld: found, added: added.subtracting(others), channel.metrics)
+                let objection = check.objection(
+                    toHeld: found, added: added.subtracting(others), dropped: dropped, channel.metrics)
                 return objection.map { "\($0); found \(found) and \(others); \(channel.recoveryReport)" }
             }
+            let overflow = channel.metrics.overflow
             added.formUnion(try addOne(channel))
+            dropped += channel.metrics.overflow - overflow
             let newest = channel.log.durableThrough.lsn.segment
             fault = Fault(
                 .read, errno: EIO, on: .name(FileNames.segment(newest)), range: 8192..<12288, count: Fault.forever)
@@ -240,12 +244,14 @@ private struct DamageCheck {
     }
 
     /// When the disk gives again what it did not give.
-    /// - Parameter added: what was put beside the damage, and is not there.
+    /// - Parameters:
+    ///   - added: what was put beside the damage, and is not there.
+    ///   - since: so many were dropped for that. (What was dropped before may have been counted by what is damaged alone.)
     func objection(
-        toHeld found: [ChannelModel.Found], added: Set<UInt64>, _ metrics: ChannelMetrics
+        toHeld found: [ChannelModel.Found], added: Set<UInt64>, dropped since: UInt64, _ metrics: ChannelMetrics
     ) -> String? {
         let missing = missing(found) + added.sorted()
-        guard missing.count > dropped(metrics, found) else { return nil }
+        guard missing.count > since + dropped(metrics, since: since, found) else { return nil }
         return "\(missing) are missing, though the disk gives everything again; \(metrics)"
     }
 
@@ -259,10 +265,10 @@ private struct DamageCheck {
 
     /// What was dropped since, or by a drop that was under way. One that the disk does not give has not dropped anything, and what it
     /// would have dropped is there.
-    private func dropped(_ metrics: ChannelMetrics, _ found: [ChannelModel.Found]) -> UInt64 {
+    private func dropped(_ metrics: ChannelMetrics, since: UInt64 = 0, _ found: [ChannelModel.Found]) -> UInt64 {
         let known = Set(before.found.map(\.sequence))
         let now = metrics.overflow + UInt64(found.count { !known.contains($0.sequence) })
-        let was = before.channel.metrics.overflow
+        let was = before.channel.metrics.overflow + since
         return now > was ? now - was : 0
     }
 }

@@ -635,4 +635,41 @@ import Testing
               damage unreadableStart 16252100618623299362
             """)
     }
+
+    /// The harness took them for missing: what had been dropped before was counted in the damaged bytes alone.
+    @Test func eventsThatWereDroppedForThoseThatWerePutBesideTheDamage() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            channel capacity 241664 segment 20480 snapshot 4096 groups 4 lease 1000 cache 0 checkpoint 1048576 full dropOldest lz4 writeThenSync
+            life
+              phase
+                client
+                  put 5 28 shared stamped
+                  put 4 134 shared
+                  take 4 2
+                  put 3 25
+            life
+              phase
+                client
+                  put 4 1187
+                  bookmark
+                  put 1 2407 bookmark shared stamped
+                  take 12 0
+                  put 2 2146
+                  take 2 1
+                  commit 0 0
+                  put 4 944 stamped
+                  put 4 1097
+            life
+              phase
+                client
+                  put 6 230
+                  bookmark
+                  put 4 1488 shared stamped
+              end power 69 random 4733020765186482702
+            life
+              damage unreadableStart 18437592233225464868
+            """)
+    }
 }
