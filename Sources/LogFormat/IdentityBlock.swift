@@ -28,12 +28,15 @@ public struct IdentityBlock: Equatable, Sendable {
     /// Its salt, 0 for none.
     public var predecessorSalt: UInt64
     public var kind: SegmentKind
-    /// The epochs that have cut an earlier segment and begun in a later one, as far as the segments that they have cut are live, and
-    /// last the one that was in force, or about to begin, when this segment was made ready. (Its first frames are of that one, unless
-    /// a crash left it unused and a later epoch begins in it.) Ascending, 1 to 64; cut at this segment's first frame or before it.
+    /// The epochs that have cut an earlier segment and begun in a later one, of those whose segment is not live any more as many as
+    /// there is room for, and last the one that was in force, or about to begin, when this segment was made ready. (Its first frames are of that one, unless
+    /// a crash left it unused and a later epoch begins in it.) Ascending, 1 to ``maximumOpenings``; cut at this segment's first frame or before it.
     public var openings: [EpochOpening]
 
     public static let byteCount = FormatConstants.identityBytes
+
+    /// How many epochs there is room for.
+    public static let maximumOpenings = OpeningLayout.maximumCount
 
     public init(
         logUUID: LogUUID, segment: SegmentNumber, salt: UInt64, segmentBytes: UInt64, creationTime: UInt64,

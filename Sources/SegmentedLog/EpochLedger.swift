@@ -1,6 +1,6 @@
 internal import LogFormat
 
-/// Which frames count: the `open` frames that a scan has met, and what they cut.
+/// Which frames count: the epochs that a scan has met, in `open` frames and identities, and what they cut.
 ///
 /// A frame of a lower epoch at or beyond the cut of a higher one is stale, and so is a frame whose nonce is not that of
 /// its epoch. Without this a whole, never acknowledged group that was left behind a torn one would be accepted after
@@ -25,17 +25,17 @@ struct EpochLedger {
 
     /// - Parameters:
     ///   - base: epoch, nonce and place at which the scan starts, from the snapshot it starts from. Lower epochs ended
-    ///     before that place.
+    ///     before that place. Where an identity states that epoch, that says more: what it cut.
     ///   - found: every valid `open` frame met, and what identities state, in any order.
     init(base: Opening?, found: [Opening]) {
         // Highest epoch first: an opening counts unless one that counts and is higher has cut it away, or one of the
         // same epoch was met before (two of the same epoch cannot both have been durable before use).
+        var all = found
+        if let base, !found.contains(where: { $0.epoch == base.epoch && $0.nonce == base.nonce }) { all.append(base) }
         var kept: [Opening] = []
         var lowestCut: LSN?
         var pendingCut: LSN?
-        for opening in (found + (base.map { [$0] } ?? [])).sorted(by: {
-            ($0.epoch, $0.lsn) > ($1.epoch, $1.lsn)
-        }) {
+        for opening in all.sorted(by: { ($0.epoch, $0.lsn) > ($1.epoch, $1.lsn) }) {
             if let last = kept.last, last.epoch == opening.epoch { continue }
             if let pending = pendingCut { lowestCut = min(pending, lowestCut ?? pending) }
             pendingCut = nil
@@ -93,12 +93,15 @@ extension [EpochOpening] {
         return last
     }
 
-    /// What an identity made now states, when `present` is in force or about to be. Of the others those that have cut a live segment
-    /// from a later one: else the `open` frame and what it cut off stand in one segment, or what they cut off is not needed any
-    /// more. The newest of them, when they are too many.
+    /// What an identity made now states, when `present` is in force or about to be. Of the others those that have cut a segment from a
+    /// later one: else the `open` frame and what it cut off stand in one segment. When they are too many, first those go whose
+    /// segment is not live any more (its file may be there all the same), and then the oldest.
     func stated(with present: EpochOpening, _ table: SegmentTable) -> [EpochOpening] {
-        filter { $0 != present && $0.segment > $0.cut.lsn.segment && table.entry($0.cut.lsn.segment) != nil }.suffix(63)
-            + [present]
+        var others = filter { $0 != present && $0.segment > $0.cut.lsn.segment }
+        while others.count >= IdentityBlock.maximumOpenings {
+            others.remove(at: others.firstIndex { table.entry($0.cut.lsn.segment) == nil } ?? 0)
+        }
+        return others + [present]
     }
 }
 

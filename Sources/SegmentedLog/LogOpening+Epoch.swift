@@ -108,7 +108,7 @@ extension LogOpening {
         _ clientState: (@Sendable () -> ClientCheckpoint)?, _ replay: (ReplayedFrame) throws(LogError) -> Void
     ) throws(LogError) -> Place {
         let carried = outcome.carried.filter { $0.header.type.isCarriedOver }
-        var cut = DurableThrough(lsn: outcome.freshCut, nextSequence: outcome.tail.nextSequence)
+        var cut = outcome.tail
         if let first = outcome.carried.first {
             cut = DurableThrough(lsn: first.lsn, nextSequence: first.header.baseSequence)
         }

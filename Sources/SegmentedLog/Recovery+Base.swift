@@ -97,7 +97,7 @@ extension Recovery {
                 continue
             }
             let start = LSN(segment: number, offset: UInt64(SpaceBudget.identityBytes))
-            guard window.nextHeader(from: start.offset) != nil else { continue }
+            guard window.nextHeader(from: start.offset) != nil || window.missedSectors else { continue }
             let entry = SegmentEntry(
                 number: number, salt: life.salt, baseSequence: EventSequence(1), endOffset: 0,
                 segmentBytes: UInt32(segment.segmentBytes), kind: segment.identity?.kind ?? .regular, holdsEvents: false

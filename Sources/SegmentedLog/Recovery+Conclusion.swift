@@ -56,12 +56,11 @@ extension Recovery {
         }
         return Outcome(
             report: report, logUUID: logUUID, base: base, table: SegmentTable(Array(entries.values)), tail: tail,
-            freshCut: judge.freshCut,
             lastEpoch: judge.lastEpoch
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
             eras: judge.view.ledger.openings.map {
                 Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
-            }, openings: earlierOpenings + judge.view.ledger.openings.map(\.stated), highestEpoch: highestEpoch,
+            }, openings: judge.view.ledger.openings.map(\.stated), highestEpoch: highestEpoch,
             highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh || jump || hidesLater, carried: judge.carried, newLosses: newLosses,
             missing: missing,

@@ -24,12 +24,10 @@ struct Recovery {
         var base: Base
         var table: SegmentTable
         var tail: DurableThrough
-        /// See ``TailJudge/freshCut``.
-        var freshCut: LSN
         var lastEpoch: EpochStart
         /// The epochs from the base on.
         var eras: [Era]
-        /// Those, and of earlier ones those that identities state.
+        /// Those, and of earlier ones those that identities state: what they cut off may stand in files that nobody looks at now.
         var openings: [EpochOpening]
         var highestEpoch: Epoch
         var highestNumber: SegmentNumber
@@ -53,9 +51,6 @@ struct Recovery {
     var opened: [SegmentNumber: ScannedSegment] = [:]
     var report = RecoveryReport()
     var retired: Set<SegmentNumber> = []
-    /// Epochs that began before the place where replay does, ascending, as far as identities state them: what they cut off may stand
-    /// in live segments that nobody looks at now.
-    var earlierOpenings: [EpochOpening] = []
     var highestEpoch = Epoch(0)
     var highestNumber = SegmentNumber(0)
     private let clock: () -> UInt64
@@ -253,7 +248,6 @@ struct Recovery {
         let covered = base.snapshot.covered
         var running = base.snapshot.epoch
         var openings: [EpochLedger.Opening] = []
-        var earlier: [Epoch: EpochOpening] = [:]
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
         var seal: SealRecord?
@@ -270,10 +264,6 @@ struct Recovery {
             if let identity = segment.identity, identity.life == segment.life {
                 highestEpoch = max(highestEpoch, identity.opening.epoch)
                 for stated in identity.openings {
-                    guard stated.cut.lsn >= covered.lsn else {
-                        if stated.epoch <= base.snapshot.epoch { earlier[stated.epoch] = stated }
-                        continue
-                    }
                     let opening = EpochLedger.Opening(stated)
                     openings.append(opening)
                     // What an epoch is cut at is durable.
@@ -284,6 +274,13 @@ struct Recovery {
                 }
             }
             guard let window = segment.window() else { continue }
+            if segment.identity == nil, segment.number == covered.lsn.segment {
+                // What it stated, the `open` frames before the base state as well.
+                var running = Epoch(0)
+                openings += SegmentSurvey(
+                    window, from: UInt64(SpaceBudget.identityBytes), runningEpoch: &running
+                ).openings.filter { $0.lsn < covered.lsn }
+            }
             let start =
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
@@ -307,8 +304,6 @@ struct Recovery {
                 : EpochLedger.Opening(
                     epoch: base.snapshot.epoch, nonce: base.snapshot.nonce, cut: covered.lsn,
                     nextSequence: covered.nextSequence, lsn: covered.lsn), found: openings)
-        for opening in openings { earlier[opening.epoch] = nil }
-        earlierOpenings = earlier.values.sorted { $0.epoch < $1.epoch }
         for segment in unidentified where !ledger.voids(segment.number) { try refuseUnread(segment) }
         var proven = covered
         for slot in slots.valid { proven = Self.further(proven, slot.durableThrough) }

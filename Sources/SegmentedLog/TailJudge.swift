@@ -17,15 +17,6 @@ struct TailJudge {
     /// Where replay begins: what is older is served, and not looked at.
     private(set) var firstSegment: SegmentNumber
     private(set) var tail: DurableThrough
-    /// The last epoch that went on in a later segment: where it has cut the log, and the first place of that segment.
-    private var lastCut: (from: LSN, to: LSN)?
-    /// Where an epoch that goes on in a fresh segment cuts the log. At the tail; but where the tail's segment is one that an epoch
-    /// has begun, and nothing in it counts, where that one did: it is removed, and what it cut off must not come back.
-    var freshCut: LSN {
-        guard let lastCut, lastCut.to == tail.lsn else { return tail.lsn }
-        return lastCut.from
-    }
-
     /// The segment of the tail, when it can be written on.
     private(set) var tailSegment: ScannedSegment?
     /// Damage, an unreadable or missing part: the last segment is left as it is.
@@ -141,10 +132,6 @@ struct TailJudge {
                 return goOn(without: next, after: index)
             }
             goOn(from: lsn, to: next)
-            if outlook.opening != nil {
-                let isEmpty = lastCut?.to == lsn
-                lastCut = (isEmpty ? lastCut?.from ?? lsn : lsn, tail.lsn)
-            }
             return true
         case .damageToFrame, .holdToFrame:
             let next = outlook.frame.promised

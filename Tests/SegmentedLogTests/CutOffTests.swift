@@ -65,41 +65,147 @@ import TestSupport
         for (sequence, tag) in given { #expect(again.contains("\(sequence)=\(tag)"), "\(again)") }
     }
 
-    /// Rows 21, 24 and 42: replay began behind the cut, so that only the identity of the segment there told of it, and that segment
-    /// was let go.
-    @Test func aCutBeforeThePlaceWhereReplayBeganHoldsWhenItsSegmentIsGone() throws {
-        var world = World()
+    /// A log whose client covers all that is durable, after one failed write behind two events: segment 1 is cut, an epoch began in 2.
+    private static func cutOnce() throws -> (World, Log) {
+        let world = World()
         world.clientStateBytes = 10
-        var log = try world.open(Self.large)
+        let log = try world.open(large)
         for tag in 0..<2 { _ = try log.append([put(tag)]) }
         world.disk.faults.add(Fault(.complete, errno: EIO, outcome: .whole))
         #expect(throws: LogError.self) { try log.append([put(100)]) }
         world.runtime.runUntilIdle()
+        return (world, log)
+    }
+
+    private static func reopened(_ world: World, _ fault: Fault? = nil) throws -> (World, Log) {
+        let next = world.afterPowerCut()
+        next.clientStateBytes = 10
+        if let fault { next.disk.faults.add(fault) }
+        let log = try next.open(large)
+        next.runtime.runUntilIdle()
+        return (next, log)
+    }
+
+    /// Puts events until there is a new segment, and one more; returns those in it, tags by sequences.
+    private static func fillOneMore(_ log: Log, _ world: World) throws -> [UInt64: Int] {
+        let newest = try #require(log.segments.last?.number)
+        var given: [UInt64: Int] = [:]
+        for tag in 2..<200 {
+            given[try log.append([put(tag, bytes: 300)]).sequences.lowerBound] = tag
+            world.runtime.runUntilIdle()
+            guard let last = log.segments.last, last.number > newest, last.holdsEvents else { continue }
+            return given.filter { $0.key >= last.baseSequence.rawValue }
+        }
+        throw NoRoll()
+    }
+
+    private struct NoRoll: Error {}
+
+    /// Without checkpoint, and without the first frames of the newest segment, which its snapshot is among: what was cut off stays
+    /// off; and when the disk gives them again, all that was given is there.
+    private static func expectCutOff(_ world: World, _ given: [UInt64: Int], unreadable: [UInt64] = []) throws {
+        let next = world.afterPowerCut()
+        next.disk.remove(World.path + "/checkpoint")
+        let newest = try #require(next.segmentNames().compactMap { UInt64($0.prefix(16), radix: 16) }.max())
+        for number in unreadable + [newest] { next.disk.faults.add(World.unreadable(number, 8192..<8704)) }
+        let now = try served(next.open(large))
+        #expect(!now.contains { $0.hasSuffix("=100") }, "\(now)")
+        next.disk.faults.removeAll()
+        let again = try served(next.afterPowerCut().open(large))
+        for (sequence, tag) in given { #expect(again.contains("\(sequence)=\(tag)"), "\(again)") }
+        #expect(!given.isEmpty)
+    }
+
+    /// Rows 21, 24 and 42: replay began behind the cut, so that only the identity of the segment there told of it, and that segment
+    /// was let go.
+    @Test func aCutBeforeThePlaceWhereReplayBeganHoldsWhenItsSegmentIsGone() throws {
+        var (world, log) = try Self.cutOnce()
         try log.checkpoint()
-        world = world.afterPowerCut()
-        world.clientStateBytes = 10
-        log = try world.open(Self.large)
+        (world, log) = try Self.reopened(world)
+        #expect(log.recoveryReport.replayedFrom.lsn.segment == SegmentNumber(2))
+        let given = try Self.fillOneMore(log, world)
+        // Nobody needs its events any more; those before it somebody does.
+        try log.retire([SegmentNumber(2)])
+        world.runtime.runUntilIdle()
+        try Self.expectCutOff(world, given)
+    }
+
+    /// As before; and the disk gives neither copy of that identity at the opening.
+    @Test func aCutIsKnownByItsOpenFrameWhenItsIdentityCannotBeRead() throws {
+        var (world, log) = try Self.cutOnce()
+        try log.checkpoint()
+        (world, log) = try Self.reopened(world, World.unreadable(2, 0..<8192))
         #expect(log.recoveryReport.replayedFrom.lsn.segment == SegmentNumber(2))
         var given: [UInt64: Int] = [:]
-        var tag = 2
-        while log.segments.count < 3 {
-            given[try log.append([put(tag, bytes: 300)]).sequences.lowerBound] = tag
-            tag += 1
-            world.runtime.runUntilIdle()
+        for tag in 2..<8 { given[try log.append([put(tag, bytes: 300)]).sequences.lowerBound] = tag }
+        world.runtime.runUntilIdle()
+        world.disk.faults.removeAll()
+        try Self.expectCutOff(world, given)
+    }
+
+    /// Rows 21, 34 and 42: the segment that was cut is let go, and its file stays.
+    @Test func aCutHoldsAsLongAsTheFileOfItsSegmentIsThere() throws {
+        var (world, log) = try Self.cutOnce()
+        log.retire([SegmentNumber(1)]) { _ in }
+        while log.segments.contains(where: { $0.number == SegmentNumber(1) }) { _ = world.runtime.step() }
+        (world, log) = try Self.reopened(world, Fault(.unlink, errno: EIO, on: .name(World.segment(1))))
+        #expect(world.segmentNames().contains(World.segment(1)))
+        #expect(!log.segments.contains { $0.number == SegmentNumber(1) })
+        let given = try Self.fillOneMore(log, world)
+        #expect(world.segmentNames().contains(World.segment(1)))
+        try Self.expectCutOff(world, given)
+    }
+
+    /// Rows 21, 24 and 43: a failed write behind a roll, and what it left in the later segment stands at the beginning of all that is
+    /// there.
+    @Test func aSegmentBehindACutIsVoidAlsoWhereNothingStandsBeforeIt() throws {
+        var world = World()
+        world.clientStateBytes = 10
+        var log = try world.open()
+        for tag in 0..<7 { _ = try log.append([put(tag, bytes: 900)]) }
+        world.runtime.runUntilIdle()
+        // The seal is written; the first group of segment 2 fails, and is whole.
+        world.disk.faults.add(Fault(.complete, errno: EIO, skipping: 1, outcome: .whole))
+        var moments: [SimulatedDisk] = []
+        world.disk.beforeOperation = { [unowned world] _ in moments.append(world.disk.clone()) }
+        #expect(throws: LogError.self) { try log.append([put(100, bytes: 900)]) }
+        world.runtime.runUntilIdle()
+        world.disk.beforeOperation = nil
+        let both = moments.map { World($0.crashed(keeping: .nothing), seed: 9) }.last {
+            Set($0.segmentNames()).isSuperset(of: [World.segment(2), World.segment(3)])
         }
-        // Nobody needs its events any more; those before it somebody does.
-        let second = log.segments[1].number
-        try log.retire([second])
-        let third = log.segments[1]
-        given = given.filter { $0.key >= third.baseSequence.rawValue }
+        world = try #require(both)
+        world.clientStateBytes = 10
+        world.disk.faults.add(Fault(.unlink, errno: EIO, on: .name(World.segment(2))))
+        log = try world.open()
+        world.runtime.runUntilIdle()
+        try log.retire([SegmentNumber(1)])
+        var given: [UInt64: Int] = [:]
+        for tag in 200..<203 { given[try log.append([put(tag, bytes: 300)]).sequences.lowerBound] = tag }
+        world.runtime.runUntilIdle()
+        #expect(world.segmentNames().first == World.segment(2))
+        try Self.expectCutOff(world, given, unreadable: [2, 3])
+    }
+
+    /// Rows 12, 21 and 24: no frame that can be read says that the last one before a cut was durable.
+    @Test func theLastFrameBeforeACutIsVouchedForByAnIdentityAlone() throws {
+        var world = World()
+        var log = try world.open(Self.large)
+        _ = try log.append([put(0)])
+        let damaged = log.durableThrough.lsn
+        _ = try log.append([put(1)])
+        world.disk.faults.add(Fault(.complete, errno: EIO, outcome: .absent))
+        #expect(throws: LogError.self) { try log.append([put(100)]) }
+        world.runtime.runUntilIdle()
+        #expect(log.segments.count == 2)
         world = world.afterPowerCut()
         world.disk.remove(World.path + "/checkpoint")
-        world.disk.faults.add(World.unreadable(third.number.rawValue, 8192..<8704))
-        let now = try Self.served(world.open(Self.large))
-        #expect(!now.contains { $0.hasSuffix("=100") }, "\(now)")
-        world.disk.faults.removeAll()
-        let again = try Self.served(world.afterPowerCut().open(Self.large))
-        for (sequence, tag) in given { #expect(again.contains("\(sequence)=\(tag)"), "\(again)") }
+        world.flip(World.segment(1), at: Int(damaged.offset) + 100)
+        world.disk.faults.add(World.unreadable(2, 8192..<9216))
+        log = try world.open(Self.large)
+        let lost = log.recoveryReport.losses.map { $0.firstSequence.rawValue..<$0.endSequence.rawValue }
+        #expect(lost == [2..<3], "\(log.recoveryReport)")
+        #expect(try log.append([put(2)]).sequences.lowerBound > 2)
     }
 
     /// Rows 6, 22 and 24: the power went while a prepared segment got its new identity, the disk does not give the copy that was

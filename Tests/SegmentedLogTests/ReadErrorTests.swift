@@ -122,6 +122,28 @@ import Testing
         #expect(try log.readings() == texts(0...59))
     }
 
+    /// And the checkpoint is gone, and no snapshot can be read: what nobody lists is not let go for that.
+    @Test func theOldestSegmentIsKeptWhenNothingThatListsItCanBeRead() throws {
+        var world = World()
+        var log = try world.open()
+        for tag in 0..<10 {
+            _ = try log.append([put(tag, bytes: 900)])
+            world.runtime.runUntilIdle()
+        }
+        world = world.afterPowerCut()
+        #expect(world.segmentNames().count == 3)
+        world.disk.remove(World.path + "/checkpoint")
+        world.disk.faults.add(World.unreadable(1, 8192..<16384))
+        for number in 2..<4 as Range<UInt64> { world.disk.faults.add(World.unreadable(number, 8192..<9216)) }
+        log = try world.open()
+        world.runtime.runUntilIdle()
+        #expect(world.segmentNames().first == World.segment(1))
+        #expect(log.recoveryReport.losses.isEmpty)
+        world.disk.faults.removeAll()
+        world = world.afterPowerCut()
+        #expect(try world.open().tags().prefix(10) == Array(0..<10)[...])
+    }
+
     /// Row 24.
     @Test func aWholeSegmentThatCannotBeReadIsHeldAndTheRestIsServed() throws {
         for number in [2, 3] as [UInt64] {
