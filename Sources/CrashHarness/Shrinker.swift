@@ -1,3 +1,4 @@
+internal import FileIO
 internal import SimulatedFileIO
 
 /// Makes a script that breaks a promise smaller, as long as what is left breaks one, too.
@@ -6,23 +7,32 @@ internal import SimulatedFileIO
 /// with what was kept at the failure and with the plain choices. The method is that of delta debugging (Zeller and Hildebrandt,
 /// 2002): halves first, then smaller pieces.
 public struct Shrinker {
-    /// So many scripts are run at most.
+    /// So many scripts are run at most, and none is begun after so many seconds: each looks at all moments of a life.
     public var mostAttempts = 400
+    public var mostSeconds: UInt64 = 60
     /// Attempts so far.
     public private(set) var attempts = 0
     private var best: HarnessReport.BrokenPromise
 
+    private let clock = SystemRuntime()
+    private var started: UInt64 = 0
+
     public init(_ broken: HarnessReport.BrokenPromise) { best = broken }
+
+    private var mayGoOn: Bool {
+        attempts < mostAttempts && clock.monotonicClock() - started < mostSeconds * 1_000_000_000
+    }
 
     /// The smallest that was found.
     public mutating func shrink() -> HarnessReport.BrokenPromise {
+        started = clock.monotonicClock()
         var size = 0
         repeat {
             size = best.script.size
             shrinkLives()
             for life in best.script.lives.indices { shrinkLife(life) }
             shrinkNumbers()
-        } while best.script.size < size && attempts < mostAttempts
+        } while best.script.size < size && mayGoOn
         return best
     }
 
@@ -79,7 +89,7 @@ public struct Shrinker {
     }
 
     private mutating func attempt(_ change: (inout CrashScript) -> Void) -> Bool {
-        guard attempts < mostAttempts else { return false }
+        guard mayGoOn else { return false }
         var script = best.script
         change(&script)
         guard !script.lives.isEmpty, script != best.script else { return false }

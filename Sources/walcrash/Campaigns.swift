@@ -61,6 +61,11 @@ func replay(_ arguments: Arguments, _ verb: VerbTable) throws {
     }
     Trap.note([script.seed])
     let report = ChannelHarness.replay(script)
+    if report.coverage.states == 0 {
+        complain(
+            "\(path): no life is cut off (the last one ends with close), so no crash was looked at; sweep looks at all of a "
+                + "workload's")
+    }
     let result = Result(name: path, report: report)
     try say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
     if report.broken != nil { throw PromiseBroken() }
@@ -114,11 +119,11 @@ private func finish(_ result: Result, _ arguments: Arguments) throws {
     var result = result
     if let broken = result.report.broken {
         complain("seed \(broken.script.seed): \(broken.objection)")
-        complain("looking for a smaller script that breaks a promise")
         let path = arguments.text("--script") ?? "walcrash-\(broken.script.seed).script"
-        // What is smaller may break another promise.
-        keep(broken.script, at: path + ".full")
         var shrinker = Shrinker(broken)
+        // What is smaller may break another promise.
+        if keep(broken.script, at: path + ".full") { complain("the script is in \(path).full") }
+        complain("looking for a smaller one, for up to \(shrinker.mostSeconds) s")
         result.report.broken = shrinker.shrink()
         result.attempts = shrinker.attempts
         if keep(result.report.broken!.script, at: path) { result.scriptPath = path }
