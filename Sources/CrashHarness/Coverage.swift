@@ -30,14 +30,15 @@ public struct Coverage: Sendable, Equatable {
     public internal(set) var openings = 0
     public private(set) var traits: [Trait: Int] = [:]
     /// Rows of the recovery table, and how often each was used.
-    public private(set) var rows: [String: Int] = [:]
+    public private(set) var rows = Dictionary(uniqueKeysWithValues: rowNames.map { ($0, 0) })
 
-    public init() {
-        for name in TailTable.names { rows[name] = 0 }
-    }
+    /// All of them, in the order of the table.
+    public static let rowNames = TailTable.names
+
+    public init() {}
 
     /// Rows that were never used.
-    public var unusedRows: [String] { rows.filter { $0.value == 0 }.map(\.key).sorted() }
+    public var unusedRows: [String] { Self.rowNames.filter { rows[$0] == 0 } }
 
     /// The share of all states that have a trait; 0 without states.
     public func share(of trait: Trait) -> Double {

@@ -89,7 +89,7 @@ func list(_ arguments: Arguments) throws {
     let width = Workload.all.map(\.name.count).max()! + 2
     try say(
         (["workloads:"] + Workload.all.map { "  \(padded($0.name, width))\($0.summary)" } + plantedBugs()
-            + ["rows of the recovery table:"] + Coverage().rows.keys.sorted().map { "  \($0)" })
+            + ["rows of the recovery table:"] + Coverage.rowNames.map { "  \($0)" })
             .joined(separator: "\n"))
 }
 

@@ -61,8 +61,8 @@ struct Result {
             lines.append("  \(padded(trait.words, 44))\(grouped(coverage.traits[trait] ?? 0)) (\(percent(trait)))")
         }
         lines.append("rows of the recovery table")
-        for (row, hits) in coverage.rows.sorted(by: { $0.key < $1.key }) {
-            lines.append("  \(padded(row, 44))\(grouped(hits))")
+        for row in Coverage.rowNames {
+            lines.append("  \(padded(row, 44))\(grouped(coverage.rows[row] ?? 0))")
         }
         if let broken = report.broken {
             lines += ["BROKEN PROMISE, seed \(broken.script.seed)", "  \(broken.objection)"]
@@ -93,7 +93,7 @@ struct Result {
                 "traits",
                 .object(Coverage.Trait.allCases.map { ($0.rawValue, .whole(UInt64(coverage.traits[$0] ?? 0))) })
             ),
-            ("rows", .object(coverage.rows.sorted { $0.key < $1.key }.map { ($0.key, .whole(UInt64($0.value))) })),
+            ("rows", .object(Coverage.rowNames.map { ($0, .whole(UInt64(coverage.rows[$0] ?? 0))) })),
         ]
         if let broken = report.broken {
             members.append(
@@ -112,7 +112,7 @@ struct Result {
             (
                 "workloads",
                 .list(Workload.all.map { .object([("name", .text($0.name)), ("summary", .text($0.summary))]) })
-            ), ("rows", .list(Coverage().rows.keys.sorted().map { .text($0) })),
+            ), ("rows", .list(Coverage.rowNames.map { .text($0) })),
         ])
     }
 }
