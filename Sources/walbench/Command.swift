@@ -10,17 +10,18 @@ private let usage = """
       put      producers and batches: events/s and latency of commits, beside both          (B2, B3; with --lines B4)
       take     draining a cold backlog, beside a bare loop; puts and takes together         (B5, B6)
       ready    opening after kill -9 with many queued events, and the first take            (B7)
+      written  bytes written to the disk for each byte accepted, puts and takes together    (B8)
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
       --rounds N       how often each is measured, in turn (default: 9; raw and log 5)
       --seconds S      length of one measurement (default: 1; put and take 0.2)
-      --producers L    put: one or more numbers, with commas (default: 1,8,64); take: so many puts and as many takes
-                       together (default: 4)
-      --batch L        put: events in a transaction (default: 1,100, and for 64 producers only 1); take: of the puts
-                       (default: 100)
+      --producers L    put: one or more numbers, with commas (default: 1,8,64); take, written: so many puts and
+                       as many takes together (default: 4)
+      --batch L        put: events in a transaction (default: 1,100, and for 64 producers only 1); take: of the puts,
+                       written: of puts and takes (default: 100)
       --body B         bytes of a body, random (default: 512)
-      --lines F        commit, put, take: bodies are the lines of F, and the channel compresses them with LZ4; else it
-                       does not compress
+      --lines F        commit, put, take, written: bodies are the lines of F, and the channel compresses them with LZ4;
+                       else it does not compress
       --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000)
       --full           ready: 10,000,000 queued events, too
       --format F       text or json (default: text)
@@ -64,6 +65,7 @@ private func measure(_ options: Options) throws -> String {
         case .commit, .put: try PutBenchmark(options, workplace, bodies).run()
         case .take: try TakeBenchmark(options, workplace, bodies).run()
         case .ready, .life: try ReadyBenchmark(options, workplace).run()
+        case .written: try WrittenBenchmark(options, workplace, bodies).run()
         }
     return report.rendered(as: options.format)
 }

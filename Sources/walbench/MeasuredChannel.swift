@@ -10,11 +10,14 @@ final class MeasuredChannel: Sendable {
     /// Room for what is put faster than it is taken.
     private static let capacityBytes: UInt64 = 16 << 30
 
-    init(at path: String, _ compression: Compression) throws {
+    init(
+        at path: String, _ compression: Compression, change: (inout ChannelConfiguration) -> Void = { _ in }
+    ) throws {
         let fileSystem = CountingFileSystem(LinuxFileSystem())
         traffic = fileSystem.traffic
         var configuration = ChannelConfiguration(capacityBytes: Self.capacityBytes)
         configuration.compression = compression
+        change(&configuration)
         channel = try FileChannel.open(at: path, configuration: configuration, fileSystem: fileSystem)
     }
 

@@ -15,6 +15,11 @@ struct Measurement: Sendable {
         fileprivate let clock: SystemRuntime
         fileprivate var began: UInt64
 
+        init(_ clock: SystemRuntime) {
+            self.clock = clock
+            began = clock.monotonicClock()
+        }
+
         mutating func restart() { began = clock.monotonicClock() }
     }
 
@@ -30,7 +35,7 @@ struct Measurement: Sendable {
             Result {
                 var latencies: [UInt64] = []
                 latencies.reserveCapacity(65_536)
-                var stopwatch = Stopwatch(clock: clock, began: clock.monotonicClock())
+                var stopwatch = Stopwatch(clock)
                 repeat {
                     guard !Interruption.isRequested else { throw Interruption() }
                     try operation(thread, latencies.count, &stopwatch)

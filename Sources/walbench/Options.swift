@@ -1,7 +1,7 @@
 /// What the command line asks for.
 struct Options: Sendable {
     enum Command: String, CaseIterable {
-        case raw, log, commit, put, take, ready
+        case raw, log, commit, put, take, ready, written
         /// One process of `ready`, started by it and killed by it.
         case life
     }
@@ -105,6 +105,7 @@ extension Options.Command {
         case .put: all + ["--seconds", "--producers", "--batch", "--body", "--lines"]
         case .take: all + ["--seconds", "--producers", "--batch", "--body", "--lines", "--events"]
         case .ready: all + ["--events", "--body", "--full"]
+        case .written: all + ["--producers", "--batch", "--body", "--lines"]
         case .life: ["--dir", "--events", "--body", "--hold"]
         }
     }
@@ -113,14 +114,14 @@ extension Options.Command {
     fileprivate var rounds: Int {
         switch self {
         case .raw, .log: 5
-        case .commit, .put, .take, .ready, .life: 9
+        case .commit, .put, .take, .ready, .written, .life: 9
         }
     }
 
     /// So that a run with defaults ends within a minute.
     fileprivate var seconds: Double {
         switch self {
-        case .raw, .log, .commit, .ready, .life: 1
+        case .raw, .log, .commit, .ready, .written, .life: 1
         case .put, .take: 0.2
         }
     }

@@ -19,6 +19,8 @@ final class Traffic: Sendable {
         /// Calls of files and directories of any kind: each is one system call, or a few.
         var calls: Int
 
+        var writtenBytes: Int { groupBytes + otherBytes }
+
         static func - (left: Self, right: Self) -> Self {
             Reading(
                 groups: left.groups - right.groups, groupBytes: left.groupBytes - right.groupBytes,
