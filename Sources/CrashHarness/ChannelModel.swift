@@ -90,6 +90,10 @@ package struct ChannelModel: Sendable {
     package private(set) var version = 0
     /// When it was last compared with what was found.
     private var settledAt = 0
+    /// Puts that an opening cuts off which has not ended yet: what stands on the disk may still be judged otherwise, when it is damaged.
+    package private(set) var beingCutOff: Set<Int> = []
+
+    package mutating func openingEnded() { beingCutOff = [] }
     /// Under a weaker durability: what was answered since then may have been acknowledged before it was durable. nil under
     /// `commit`.
     private var weakSince: Int?
@@ -302,6 +306,8 @@ package struct ChannelModel: Sendable {
     package mutating func settle(
         on found: [Found], bookmarks: (String) -> [UInt8]?, _ metrics: ChannelMetrics
     ) -> String? {
+        let before = Set(puts.indices.filter { puts[$0].wasCutOff })
+        defer { beingCutOff.formUnion(puts.indices.filter { puts[$0].wasCutOff && !before.contains($0) }) }
         var plain = self
         let objection = plain.settle(on: found, bookmarks: bookmarks, metrics, newestFirst: true)
         let unknown = takes.indices.filter { takes[$0].answer == .unknown }

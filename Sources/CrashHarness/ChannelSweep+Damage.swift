@@ -209,7 +209,8 @@ private struct DamageCheck {
             // What was under way at the crash may be there after all: damage in front of a torn group makes a hole of both, and
             // what is whole behind a hole is served.
             let put = before.model.puts[index]
-            if put.answer == .refused, atCrash.puts[index].answer == .refused, !mayBeBack {
+            let wasDecided = atCrash.puts[index].answer == .refused && !atCrash.beingCutOff.contains(index)
+            if put.answer == .refused, wasDecided, !mayBeBack {
                 return "\(event) was cut off or refused before"
             }
             if isShorter { continue }

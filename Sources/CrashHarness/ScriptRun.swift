@@ -73,6 +73,7 @@ final class ScriptRun {
         try recorder.open()
         if !isSettled { try recorder.settle() }
         isSettled = true
+        recorder.model.openingEnded()
         if life.isLook { recorder.rollback(recorder.take(ChannelSweep.everything)) }
         let strikes = disk.faults.strikes
         for fault in life.faults { disk.faults.add(fault.fault) }

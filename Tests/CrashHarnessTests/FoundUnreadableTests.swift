@@ -672,4 +672,41 @@ import Testing
               damage unreadableStart 18437592233225464868
             """)
     }
+    /// The harness took for decided what the opening that was cut off was about to decide.
+    @Test func whatAnOpeningWasAboutToCutOffWasThere() throws {
+        try expectKept(
+            """
+            sluice crash script 1
+            name random
+            seed 62010076
+            disk sector 512 block 512
+            channel capacity 327680 segment 20480 snapshot 3072 groups 2 lease 8 cache 3000 checkpoint 8192 full reject
+            life
+              phase
+                client
+                client
+                  put 1 10
+                  intrude
+                client
+                  take 5 1
+                  commit 1 0
+                  put 1 10
+                client
+                  put 1 10
+                client
+                  put 1 975
+                  put 6 975
+                  put 6 975
+                  put 6 975
+                client
+                  take 6 100
+                  commit 0 0
+              end power 97 random 13245981170207077963
+            life
+              end power 0 random 8449481795857827292
+            life
+              damage unreadable 13205328562191781425
+              end close
+            """)
+    }
 }
