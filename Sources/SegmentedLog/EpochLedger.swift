@@ -97,11 +97,12 @@ extension [EpochOpening] {
     /// later one: else the `open` frame and what it cut off stand in one segment. When they are too many, first those go whose
     /// segment is not live any more (its file may be there all the same), and then the oldest.
     func stated(with present: EpochOpening, _ table: SegmentTable) -> [EpochOpening] {
-        var others = filter { $0 != present && $0.segment > $0.cut.lsn.segment }
-        while others.count >= IdentityBlock.maximumOpenings {
-            others.remove(at: others.firstIndex { table.entry($0.cut.lsn.segment) == nil } ?? 0)
-        }
-        return others + [present]
+        let others = filter { $0.epoch < present.epoch && $0.segment > $0.cut.lsn.segment }
+        let most = IdentityBlock.maximumOpenings - 1
+        guard others.count > most else { return others + [present] }
+        let gone = others.filter { table.entry($0.cut.lsn.segment) == nil }.dropFirst(others.count - most)
+        let live = others.filter { table.entry($0.cut.lsn.segment) != nil }
+        return (gone + live).sorted { $0.epoch < $1.epoch }.suffix(most) + [present]
     }
 }
 

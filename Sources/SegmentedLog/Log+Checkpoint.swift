@@ -42,8 +42,11 @@ extension Log {
     ///
     /// What it states is put together when it is its turn: else two that had waited would put both slots back to before a
     /// retirement whose files are gone.
-    func writeCheckpoint(_ client: ClientCheckpoint) throws(LogError) {
-        try checkpointLock.withLock { () throws(LogError) in
+    ///
+    /// - Returns: the segments that it lists.
+    @discardableResult
+    func writeCheckpoint(_ client: ClientCheckpoint) throws(LogError) -> Set<SegmentNumber> {
+        try checkpointLock.withLock { () throws(LogError) -> Set<SegmentNumber> in
             let (snapshot, synced) = try lock.withLock { () throws(LogError) -> (Snapshot, DurableThrough) in
                 if let obstacle = snapshotObstacle { throw obstacle }
                 let client = state.furthest(client)
@@ -80,6 +83,7 @@ extension Log {
             }
             checkpointGeneration += 1
             nextSlot = 1 - nextSlot
+            return Set(snapshot.segments.map(\.number))
         }
     }
 }

@@ -10,7 +10,8 @@ extension Log {
     /// 2. the same, or a later one, in a checkpoint slot (two places, so that no single damage brings them back into demand);
     /// 3. their names: recycled, returned to the reserve, or removed; then the directory.
     ///
-    /// Blocks for three or four syncs. Throws `fileOperation`, `full`, ... when a step failed: then the segments stay.
+    /// Blocks for three or four syncs. Throws `fileOperation`, `full`, ... when a step failed: then the files stay, until a later
+    /// retirement.
     public func retire(_ numbers: [SegmentNumber]) throws(LogError) {
         let cell = WaitCell()
         let box = ErrorBox()
@@ -146,15 +147,17 @@ extension Log {
         _ chosen: Set<SegmentNumber>, _ snapshot: Snapshot, _ client: ClientCheckpoint,
         _ completion: @escaping @Sendable (LogError?) -> Void
     ) {
+        // Of another retirement, whose snapshot is not durable yet, the slot may list what the one in the log does not, or the other
+        // way round: what either lists, stays.
+        var live = Set(snapshot.segments.map(\.number))
         do throws(LogError) {
             // The snapshot in the log first: it is one of the two places.
             try syncWritten()
-            try writeCheckpoint(client)
+            live.formUnion(try writeCheckpoint(client))
         } catch {
             return endRetirement(chosen, error, completion)
         }
         // Two durable places say that they are gone, and so are those that an earlier, failed attempt left behind.
-        let live = Set(snapshot.segments.map(\.number))
         let entries = lock.withLock { () -> [SegmentEntry] in
             let entries = state.leaving.filter { !live.contains($0.number) }
             state.leaving.removeAll { !live.contains($0.number) }

@@ -273,14 +273,14 @@ struct Recovery {
                     )
                 }
             }
-            guard let window = segment.window() else { continue }
-            if segment.identity == nil, segment.number == covered.lsn.segment {
+            if segment.identity == nil, segment.number == covered.lsn.segment, let window = segment.window() {
                 // What it stated, the `open` frames before the base state as well.
                 var running = Epoch(0)
-                openings += SegmentSurvey(
-                    window, from: UInt64(SpaceBudget.identityBytes), runningEpoch: &running
-                ).openings.filter { $0.lsn < covered.lsn }
+                let before = SegmentSurvey(window, from: UInt64(SpaceBudget.identityBytes), runningEpoch: &running)
+                openings += before.openings.filter { $0.lsn < covered.lsn }
+                highestEpoch = max(highestEpoch, before.highestEpoch)
             }
+            guard let window = segment.window() else { continue }
             let start =
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)

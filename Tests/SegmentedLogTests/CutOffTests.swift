@@ -143,6 +143,46 @@ import TestSupport
         try Self.expectCutOff(world, given)
     }
 
+    /// Neither copy of an identity, and an `open` frame before the base, of an epoch that is higher than the base's: nobody writes that,
+    /// but its checksums hold.
+    @Test(arguments: [1, 2] as [UInt64]) func aForgedOpenFrameBeforeTheBaseCostsNoNumber(_ cutSegment: UInt64) throws {
+        var world = World()
+        world.clientStateBytes = 10
+        var log = try world.open()
+        for tag in 0..<9 {
+            _ = try log.append([put(tag, bytes: 900)])
+            world.runtime.runUntilIdle()
+        }
+        #expect(log.segments.last?.number == SegmentNumber(2))
+        for _ in 0..<2 { try log.checkpoint() }
+        let bytes = try world.bytes(of: World.segment(2))
+        let life = try unsafe IdentityBlock(decoding: bytes.span.bytes).life
+        let record = OpenRecord(
+            cut: LSN(segment: SegmentNumber(cutSegment), offset: 8192), nextSequence: EventSequence(1),
+            previousEpoch: Epoch(1), blockBytes: 512, groupsInFlight: 4, durability: .commit, reason: .recovered)
+        let open = try FramePayload(type: .open, raw: record.encode())
+        let buffer = AlignedBuffer(byteCount: 512)
+        buffer.withMutableBytes { (bytes: inout MutableRawSpan) in
+            Frame.write(
+                open, baseSequence: EventSequence(1), commitTime: 0, durableThrough: .nothing, epoch: Epoch(1000),
+                nonce: 77, frameBytes: open.minimumFrameBytes, life: life, position: 8192, into: &bytes, at: 0)
+        }
+        try world.overwrite(World.segment(2), 8192..<8704) {
+            unsafe buffer.bytes.unsafeLoad(fromByteOffset: $0 - 8192, as: UInt8.self)
+        }
+        try world.overwrite(World.segment(2), 0..<8192)
+        world = world.afterPowerCut()
+        world.clientStateBytes = 10
+        log = try world.open()
+        let sequence = try log.append([put(5000)]).sequences.lowerBound
+        world.runtime.runUntilIdle()
+        world = world.afterPowerCut()
+        world.clientStateBytes = 10
+        log = try world.open()
+        #expect(try log.append([put(6000)]).sequences.lowerBound > sequence)
+        #expect(try log.tags().contains(5000))
+    }
+
     /// Rows 21, 34 and 42: the segment that was cut is let go, and its file stays.
     @Test func aCutHoldsAsLongAsTheFileOfItsSegmentIsThere() throws {
         var (world, log) = try Self.cutOnce()
