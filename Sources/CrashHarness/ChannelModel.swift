@@ -91,9 +91,7 @@ package struct ChannelModel: Sendable {
     /// When it was last compared with what was found.
     private var settledAt = 0
     /// Puts that an opening cuts off which has not ended yet: what stands on the disk may still be judged otherwise, when it is damaged.
-    package private(set) var beingCutOff: Set<Int> = []
-
-    package mutating func openingEnded() { beingCutOff = [] }
+    private(set) var beingCutOff: Set<Int> = []
     /// Under a weaker durability: what was answered since then may have been acknowledged before it was durable. nil under
     /// `commit`.
     private var weakSince: Int?
@@ -300,6 +298,9 @@ package struct ChannelModel: Sendable {
         }
         return fates
     }
+
+    /// What it cut off stays off from here on.
+    mutating func openingEnded() { beingCutOff = [] }
 
     /// Why what was found is not what was promised; nil when it is. What had no answer has one afterwards: the model is
     /// settled on what was found.

@@ -29,8 +29,9 @@ public struct IdentityBlock: Equatable, Sendable {
     public var predecessorSalt: UInt64
     public var kind: SegmentKind
     /// The epochs that have cut an earlier segment and begun in a later one, of those whose segment is not live any more as many as
-    /// there is room for, and last the one that was in force, or about to begin, when this segment was made ready. (Its first frames are of that one, unless
-    /// a crash left it unused and a later epoch begins in it.) Ascending, 1 to ``maximumOpenings``; cut at this segment's first frame or before it.
+    /// there is room for, and last the one that was in force, or about to begin, when this segment was made ready. (Its first
+    /// frames are of that one, unless a crash left it unused and a later epoch begins in it.) Ascending, 1 to ``maximumOpenings``;
+    /// cut at this segment's first frame or before it.
     public var openings: [EpochOpening]
 
     public static let byteCount = FormatConstants.identityBytes

@@ -77,6 +77,17 @@ import TestSupport
         return (world, log)
     }
 
+    /// Before each operation of an append that fails, and of what follows from that.
+    private static func moments(of log: Log, _ world: World, bytes: Int = 40, _ fault: Fault) -> [SimulatedDisk] {
+        world.disk.faults.add(fault)
+        var moments: [SimulatedDisk] = []
+        world.disk.beforeOperation = { [unowned world] _ in moments.append(world.disk.clone()) }
+        #expect(throws: LogError.self) { try log.append([put(100, bytes: bytes)]) }
+        world.runtime.runUntilIdle()
+        world.disk.beforeOperation = nil
+        return moments
+    }
+
     private static func reopened(_ world: World, _ fault: Fault? = nil) throws -> (World, Log) {
         let next = world.afterPowerCut()
         next.clientStateBytes = 10
@@ -205,12 +216,8 @@ import TestSupport
         for tag in 0..<7 { _ = try log.append([put(tag, bytes: 900)]) }
         world.runtime.runUntilIdle()
         // The seal is written; the first group of segment 2 fails, and is whole.
-        world.disk.faults.add(Fault(.complete, errno: EIO, skipping: 1, outcome: .whole))
-        var moments: [SimulatedDisk] = []
-        world.disk.beforeOperation = { [unowned world] _ in moments.append(world.disk.clone()) }
-        #expect(throws: LogError.self) { try log.append([put(100, bytes: 900)]) }
-        world.runtime.runUntilIdle()
-        world.disk.beforeOperation = nil
+        let moments = Self.moments(
+            of: log, world, bytes: 900, Fault(.complete, errno: EIO, skipping: 1, outcome: .whole))
         let both = moments.map { World($0.crashed(keeping: .nothing), seed: 9) }.last {
             Set($0.segmentNames()).isSuperset(of: [World.segment(2), World.segment(3)])
         }
@@ -256,12 +263,7 @@ import TestSupport
         for tag in 0..<3 { _ = try log.append([put(tag, bytes: 500)]) }
         world.runtime.runUntilIdle()
         #expect(world.segmentNames().count == 2)
-        world.disk.faults.add(Fault(.complete, errno: EIO, outcome: .whole))
-        var moments: [SimulatedDisk] = []
-        world.disk.beforeOperation = { [unowned world] _ in moments.append(world.disk.clone()) }
-        #expect(throws: LogError.self) { try log.append([put(100)]) }
-        world.runtime.runUntilIdle()
-        world.disk.beforeOperation = nil
+        let moments = Self.moments(of: log, world, Fault(.complete, errno: EIO, outcome: .whole))
         var found = 0
         for disk in moments {
             for choice in [CrashChoice.nothing, .everything] {
