@@ -12,9 +12,9 @@ final class BareLog: @unchecked Sendable {
     private let blockBytes: Int
     private let monitor = Monitor()
     // Guarded by `monitor`:
-    private var filling = AlignedBuffer(byteCount: groupBytes)
+    private var filling: AlignedBuffer
     private var filled = 0
-    private var spare = AlignedBuffer(byteCount: groupBytes)
+    private var spare: AlignedBuffer
     /// The group that is being filled, and the last one on the disk.
     private var group: UInt64 = 1
     private var durableGroup: UInt64 = 0
@@ -22,22 +22,25 @@ final class BareLog: @unchecked Sendable {
     private var offset: UInt64 = 0
     private var failure: FileError?
 
-    /// As much as a group of the real log takes.
-    private static let groupBytes = 1 << 20
+    /// As much as a group of the real log takes, or one payload if that is longer.
+    private let groupBytes: Int
     private static let headerBytes = 8
 
-    init(_ file: any StorageFile, blockBytes: Int) {
+    init(_ file: any StorageFile, blockBytes: Int, longestPayload: Int) {
         self.file = file
         self.blockBytes = blockBytes
+        groupBytes = max(1 << 20, (Self.headerBytes + longestPayload + blockBytes - 1) / blockBytes * blockBytes)
+        filling = AlignedBuffer(byteCount: groupBytes)
+        spare = AlignedBuffer(byteCount: groupBytes)
     }
 
-    /// Returns when the payload, which must fit into a group, is durable.
+    /// Returns when the payload is durable.
     func append(_ payload: [UInt8]) throws(FileError) {
         let checksum = unsafe Checksum.crc32c(payload.span.bytes)
         let count = Self.headerBytes + payload.count
         monitor.lock()
         defer { monitor.unlock() }
-        while filled + count > Self.groupBytes { try writeOrWait() }
+        while filled + count > groupBytes { try writeOrWait() }
         filling.withMutableBytes { bytes in
             bytes.storeBytes(of: UInt32(payload.count), toByteOffset: filled, as: UInt32.self)
             bytes.storeBytes(of: checksum, toByteOffset: filled + 4, as: UInt32.self)

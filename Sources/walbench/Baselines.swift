@@ -8,12 +8,14 @@ struct Baselines {
     private let workplace: Workplace
     private let nanoseconds: UInt64
 
-    init(_ options: Options, _ workplace: Workplace) throws {
+    /// - Parameter workloads: what they will be measured with.
+    init(_ options: Options, _ workplace: Workplace, _ workloads: [Workload]) throws {
         self.workplace = workplace
         nanoseconds = options.nanoseconds
         raw = try RawWriter.all(in: workplace)
         bareLog = BareLog(
-            try workplace.makeBestPrewrittenFile("bare"), blockBytes: workplace.volume.logicalBlockBytes)
+            try workplace.makeBestPrewrittenFile("bare"), blockBytes: workplace.volume.logicalBlockBytes,
+            longestPayload: workloads.map(\.longestPayload).max() ?? 0)
     }
 
     /// The same threads and bytes as the engine's, encoded beforehand and not compressed.

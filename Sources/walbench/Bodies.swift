@@ -6,12 +6,18 @@ enum Bodies: Sendable {
     case random(Int)
     /// Real lines, in the order of their file, and again from the front.
     case lines([[UInt8]])
+    /// Made documents, as structured logs have them.
+    case documents([[UInt8]])
 
     init(_ options: Options) throws(BenchmarkError) {
         guard let path = options.linesPath else {
             self = .random(options.bodyBytes)
             return
         }
+        try self.init(linesOf: path)
+    }
+
+    init(linesOf path: String) throws(BenchmarkError) {
         let lines = try contents(ofFile: path).split(separator: UInt8(ascii: "\n")).map(Array.init)
         guard !lines.isEmpty else { throw BenchmarkError("\(path) has no lines to put") }
         self = .lines(lines)
@@ -21,7 +27,7 @@ enum Bodies: Sendable {
     var compression: Compression {
         switch self {
         case .random: .none
-        case .lines: .lz4
+        case .lines, .documents: .lz4
         }
     }
 
@@ -29,7 +35,8 @@ enum Bodies: Sendable {
     var name: String {
         switch self {
         case .random(let bytes): "\(bytes) B"
-        case .lines(let lines): "lines of \(lines.reduce(0) { $0 + $1.count } / lines.count) B"
+        case .lines(let lines): "lines of \(Self.mean(lines)) B"
+        case .documents(let documents): "JSON of \(Self.mean(documents)) B"
         }
     }
 
@@ -37,17 +44,28 @@ enum Bodies: Sendable {
     var isRandomOfBars: Bool { if case .random(512) = self { true } else { false } }
     var isLines: Bool { if case .lines = self { true } else { false } }
 
-    /// How many batches each thread uses in turn: all lines; of random bodies a few.
+    private static func mean(_ bodies: [[UInt8]]) -> Int { bodies.reduce(0) { $0 + $1.count } / bodies.count }
+
+    /// The mean.
+    var bytes: Int {
+        switch self {
+        case .random(let bytes): bytes
+        case .lines(let bodies), .documents(let bodies): Self.mean(bodies)
+        }
+    }
+
+    /// How many batches each thread uses in turn: all lines; of random bodies a few, within 256 MiB.
     func batches(ofEach threads: Int, events: Int) -> Int {
         switch self {
-        case .random: 8
-        case .lines(let lines): (lines.count + threads * events - 1) / (threads * events)
+        case .random(let bytes): min(8, max(1, (256 << 20) / (threads * events * bytes)))
+        case .lines(let bodies), .documents(let bodies):
+            (bodies.count + threads * events - 1) / (threads * events)
         }
     }
 
     func body(_ index: Int, _ random: inout SystemRandomNumberGenerator) -> [UInt8] {
         switch self {
-        case .lines(let lines): return lines[index % lines.count]
+        case .lines(let bodies), .documents(let bodies): return bodies[index % bodies.count]
         case .random(let bytes):
             // Eight at a time: ten million of them are made for `ready`.
             var body = [UInt8]()

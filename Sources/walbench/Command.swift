@@ -11,18 +11,24 @@ private let usage = """
       take     draining a cold backlog, beside a bare loop; puts and takes together         (B5, B6)
       ready    opening after kill -9 with many queued events, and the first take            (B7)
       written  bytes written to the disk for each byte accepted, puts and takes together    (B8)
+      verify   all checksums of a log, beside a bare loop of read and CRC-32C               (B9)
+      curve    puts by producers, batch and body: rates, latencies, groups, bytes, processor time, memory
+      bars     all of them, one after the other: each bar with its ratio, and the field beside it
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
-      --rounds N       how often each is measured, in turn (default: 9; raw and log 5)
-      --seconds S      length of one measurement (default: 1; put and take 0.2)
-      --producers L    put: one or more numbers, with commas (default: 1,8,64); take, written: so many puts and
-                       as many takes together (default: 4)
+      --rounds N       how often each is measured, in turn (default: 9; raw and log 5; curve 3)
+      --seconds S      length of one measurement (default: 1; put and take 0.2; curve 0.1)
+      --producers L    put, curve: one or more numbers, with commas (default: 1,8,64; curve 1,2,4,8,16,64); take, written:
+                       so many puts and as many takes together (default: 4)
       --batch L        put: events in a transaction (default: 1,100, and for 64 producers only 1); take: of the puts,
-                       written: of puts and takes (default: 100)
+                       written: of puts and takes (default: 100); verify: of the puts (default: 100,1);
+                       curve: of the puts (default: 1,10,100,1000)
       --body B         bytes of a body, random (default: 512)
-      --lines F        commit, put, take, written: bodies are the lines of F, and the channel compresses them with LZ4;
-                       else it does not compress
-      --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000)
+      --lines F        commit, put, take, written, verify: bodies are the lines of F, and the channel compresses them
+                       with LZ4; else it does not compress; bars, curve: for what is about lines, which is skipped without
+      --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000);
+                       verify: events in the log (default: 1000000)
+      --html F         curve: writes a page with drawings and all figures to F
       --full           ready: 10,000,000 queued events, too
       --format F       text or json (default: text)
       --verbose        every round of everything, in text (json always has them)
@@ -55,20 +61,33 @@ func run(_ arguments: ArraySlice<String>) -> Never {
 
 private func measure(_ options: Options) throws -> String {
     Interruption.arm()
-    let bodies = try Bodies(options)
+    // It has workplaces of its own, one after the other.
+    if options.command == .bars { return try BarsBenchmark(options).run().rendered(as: options.format) }
     let workplace = try Workplace(under: options.directory)
     defer { workplace.remove() }
-    let report =
-        switch options.command {
-        case .raw: try RawBenchmark(options, workplace).run()
-        case .log: try LogBenchmark(options, workplace).run()
-        case .commit, .put: try PutBenchmark(options, workplace, bodies).run()
-        case .take: try TakeBenchmark(options, workplace, bodies).run()
-        case .ready, .life: try ReadyBenchmark(options, workplace).run()
-        case .written: try WrittenBenchmark(options, workplace, bodies).run()
-        }
+    let report = try measure(options, workplace)
+    if let path = options.pagePath, let page = report.page { try write(page, to: path) }
     return report.rendered(as: options.format)
 }
+
+/// One benchmark by itself.
+func measure(_ options: Options, _ workplace: Workplace) throws -> Report {
+    let bodies = try Bodies(options)
+    return switch options.command {
+    case .raw: try RawBenchmark(options, workplace).run()
+    case .log: try LogBenchmark(options, workplace).run()
+    case .commit, .put: try PutBenchmark(options, workplace, bodies).run()
+    case .take: try TakeBenchmark(options, workplace, bodies).run()
+    case .ready: try ReadyBenchmark(options, workplace).run()
+    case .written: try WrittenBenchmark(options, workplace, bodies).run()
+    case .verify: try VerifyBenchmark(options, workplace, bodies).run()
+    case .curve: try CurveBenchmark(options, workplace).run()
+    case .bars, .life: preconditionFailure("\(options.command) is not one measurement")
+    }
+}
+
+/// What goes on, for whoever waits.
+func tell(_ message: String) { complain(message) }
 
 private func complain(_ message: String) {
     let line = Array("walbench: \(message)\n".utf8)

@@ -23,6 +23,8 @@ struct Comparison {
 
     /// `B2` of ENGINE.md; empty for what has no bar.
     var name = ""
+    /// What was measured: `8 producers x 1 event`.
+    var series = ""
     /// What is divided by what.
     var what: String
     var bar: Bar?
@@ -31,30 +33,39 @@ struct Comparison {
     /// A bar is decided by the median of so many pairs.
     private static let pairsOfBar = 9
 
+    var statistics: Statistics { Statistics(pairs) }
+
+    /// nil when there is no bar, or when there are too few pairs to decide.
+    var isMet: Bool? {
+        guard let bar, pairs.count >= Self.pairsOfBar else { return nil }
+        return bar.isMet(by: statistics.median)
+    }
+
     private var verdict: String {
         guard let bar else { return "" }
-        guard pairs.count >= Self.pairsOfBar else { return "bar \(bar.text) of \(Self.pairsOfBar) pairs" }
-        return "bar \(bar.text): \(bar.isMet(by: Statistics(pairs).median) ? "met" : "NOT MET")"
+        guard let isMet else { return "bar \(bar.text) of \(Self.pairsOfBar) pairs" }
+        return "bar \(bar.text): \(isMet ? "met" : "NOT MET")"
     }
 
     static let widths = [2, 34, 6, 27]
 
     var line: String {
         "  "
-            + row([name, what, decimal(Statistics(pairs).median, 2), verdict], widths: Self.widths, names: 2)
-            + "   pairs " + pairs.map { decimal($0, 2) }.joined(separator: " ")
+            + row([name, what, decimal(statistics.median, 2), verdict], widths: Self.widths, names: 2)
+            + "   pairs " + allPairs
     }
+
+    var allPairs: String { pairs.map { decimal($0, 2) }.joined(separator: " ") }
 
     var json: JSON {
         var members: [(String, JSON)] = [
-            ("bar", .text(name)), ("what", .text(what)), ("median", .number(Statistics(pairs).median)),
+            ("bar", .text(name)), ("series", .text(series)), ("what", .text(what)),
+            ("median", .number(statistics.median)),
             ("pairs", .list(pairs.map(JSON.number))),
         ]
         if let bar {
             members.append(("limit", .text(bar.text)))
-            if pairs.count >= Self.pairsOfBar {
-                members.append(("met", .text(bar.isMet(by: Statistics(pairs).median) ? "yes" : "no")))
-            }
+            if let isMet { members.append(("met", .text(isMet ? "yes" : "no"))) }
         }
         return .object(members)
     }
@@ -66,7 +77,7 @@ extension Series {
         _ figure: (Sample) -> Double = { $0.eventsPerSecond }
     ) -> Comparison {
         Comparison(
-            name: bar == nil ? "" : name, what: "\(what) / \(other.rawValue)", bar: bar,
+            name: bar == nil ? "" : name, series: self.name, what: "\(what) / \(other.rawValue)", bar: bar,
             pairs: ratios(subject ?? engine, to: other, figure))
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 // Numbers and rows as people read them.
 
 /// A number with so many digits behind the point.
@@ -35,3 +37,14 @@ func row(_ cells: [String], widths: [Int], names: Int = 1) -> String {
 
 /// `1 round`, `2 rounds`.
 func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+extension Double {
+    /// To what power ten is taken for it.
+    var powerOfTen: Double { log10(self) }
+    var lowerPowerOfTen: Int { Int(powerOfTen.rounded(.down)) }
+}
+
+extension Int {
+    /// How often one is doubled for it.
+    var doublings: Double { log2(Double(self)) }
+}

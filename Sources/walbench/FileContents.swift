@@ -23,6 +23,23 @@ func contents(ofFile path: String) throws(BenchmarkError) -> [UInt8] {
     }
 }
 
+/// Makes or replaces a file.
+func write(_ text: String, to path: String) throws(BenchmarkError) {
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure("cannot be written", path) }
+    defer { close(descriptor) }
+    let bytes = Array(text.utf8)
+    var written = 0
+    while written < bytes.count {
+        let count = unsafe bytes[written...].withUnsafeBytes {
+            unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+        }
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { throw failure("cannot be written", path) }
+        written += count
+    }
+}
+
 func text(ofFile path: String) -> String? {
     (try? contents(ofFile: path)).map { String(decoding: $0, as: UTF8.self) }
 }

@@ -23,11 +23,11 @@ struct LogBenchmark {
     }
 
     func run() throws -> Report {
-        let baselines = try Baselines(options, workplace)
-        let log = try MeasuredLog(at: workplace.path("log"))
         let workloads = try Self.appenderCounts.map {
             try Workload(Self.bodies, threads: $0, eventsInBatch: Self.eventsInBatch)
         }
+        let baselines = try Baselines(options, workplace, workloads)
+        let log = try MeasuredLog(at: workplace.path("log"))
         let encoding = try workloads.map(Self.encodingMicroseconds)
         var series = workloads.map {
             Series(count($0.threads, "appender"), [.log, .bare, .raw], bodyBytes: $0.bodyBytes)

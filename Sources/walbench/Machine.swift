@@ -7,6 +7,19 @@ import Glibc
 struct Machine {
     static let cpus = sysconf(Int32(_SC_NPROCESSORS_ONLN))
 
+    /// User and system time of this process so far.
+    static var processorNanoseconds: UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// What of this process is in memory.
+    static var residentBytes: UInt64 {
+        let pages = text(ofFile: "/proc/self/statm")?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }
+        return (pages ?? 0) * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
     private let processor: String
     private let kernel: String
     private let fileSystemName: String

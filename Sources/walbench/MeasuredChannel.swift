@@ -35,7 +35,10 @@ final class MeasuredChannel: Sendable {
     }
 
     /// Puts for a while, on the workload's threads; then empties the channel again, which is not measured.
-    func measurePuts(_ workload: Workload, for nanoseconds: UInt64) throws -> Sample {
+    /// - Parameter beforeEmptying: looks at what puts alone have done.
+    func measurePuts(
+        _ workload: Workload, for nanoseconds: UInt64, beforeEmptying: () -> Void = {}
+    ) throws -> Sample {
         let before = traffic.reading
         let measured = try Measurement(threads: workload.threads, for: nanoseconds) { [self] thread, turn, stopwatch in
             try put(workload.batch(thread: thread, turn: turn), &stopwatch)
@@ -44,6 +47,7 @@ final class MeasuredChannel: Sendable {
         sample.writes = Sample.Writes(
             traffic: traffic.reading - before, events: Double(measured.count * workload.eventsInBatch),
             transactions: Double(measured.count))
+        beforeEmptying()
         try empty()
         return sample
     }

@@ -5,6 +5,8 @@ struct Measurement: Sendable {
     /// Of each thread.
     var latenciesByThread: [[UInt64]]
     var elapsed: UInt64
+    /// What all threads of the process took of the processors meanwhile.
+    var processorNanoseconds: UInt64
 
     var latencies: [UInt64] { latenciesByThread.flatMap { $0 } }
     var count: Int { latenciesByThread.reduce(0) { $0 + $1.count } }
@@ -31,6 +33,7 @@ struct Measurement: Sendable {
     ) throws {
         let clock = SystemRuntime()
         let start = clock.monotonicClock()
+        let usedBefore = Machine.processorNanoseconds
         let outcomes = onThreads(threads) { thread in
             Result {
                 var latencies: [UInt64] = []
@@ -47,6 +50,7 @@ struct Measurement: Sendable {
             }
         }
         elapsed = clock.monotonicClock() - start
+        processorNanoseconds = Machine.processorNanoseconds - usedBefore
         latenciesByThread = []
         for outcome in outcomes { latenciesByThread.append(try outcome.get()) }
     }

@@ -1,7 +1,7 @@
 /// What the command line asks for.
 struct Options: Sendable {
     enum Command: String, CaseIterable {
-        case raw, log, commit, put, take, ready, written
+        case raw, log, commit, put, take, ready, written, verify, curve, bars
         /// One process of `ready`, started by it and killed by it.
         case life
     }
@@ -16,6 +16,8 @@ struct Options: Sendable {
     var isVerbose = false
     var bodyBytes = 512
     var linesPath: String?
+    /// Where a page with drawings is to be.
+    var pagePath: String?
     var isFull = false
     /// In a life: event 1 is taken and stays so.
     var holdsFirst = false
@@ -26,14 +28,19 @@ struct Options: Sendable {
 
     var nanoseconds: UInt64 { UInt64(seconds * 1e9) }
 
+    /// As without any option.
+    init(_ command: Command) {
+        self.command = command
+        seconds = command.seconds
+        rounds = command.rounds
+    }
+
     /// nil when help is wanted: without arguments, or with `--help` anywhere.
     init?(parsing arguments: ArraySlice<String>) throws(UsageError) {
         var rest = arguments
         guard let name = rest.popFirst(), !arguments.contains("--help"), !arguments.contains("-h") else { return nil }
         guard let command = Command(rawValue: name) else { throw UsageError("there is no command '\(name)'") }
-        self.command = command
-        seconds = command.seconds
-        rounds = command.rounds
+        self.init(command)
         while let option = rest.popFirst() {
             guard command.options.contains(option) else {
                 throw UsageError(
@@ -65,6 +72,7 @@ struct Options: Sendable {
         case "--events": events = try numbers(value, option, in: 1...1_000_000_000)
         case "--body": bodyBytes = try Self.number(value, option, in: 1...65_536)
         case "--lines": linesPath = value
+        case "--html": pagePath = value
         default:
             guard let format = Format(rawValue: value) else {
                 throw UsageError("\(option) takes text or json, not '\(value)'")
@@ -80,7 +88,7 @@ struct Options: Sendable {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             numbers.append(try Self.number(String(part), option, in: range))
         }
-        guard numbers.count == 1 || command == .put || command == .ready else {
+        guard numbers.count == 1 || [.put, .curve, .ready, .verify].contains(command) else {
             throw UsageError("'\(command.rawValue)' takes one number for \(option), not '\(text)'")
         }
         return numbers
@@ -104,6 +112,9 @@ extension Options.Command {
         case .commit: all + ["--seconds", "--body", "--lines"]
         case .put: all + ["--seconds", "--producers", "--batch", "--body", "--lines"]
         case .take: all + ["--seconds", "--producers", "--batch", "--body", "--lines", "--events"]
+        case .verify: all + ["--batch", "--body", "--lines", "--events"]
+        case .curve: all + ["--seconds", "--producers", "--batch", "--lines", "--html"]
+        case .bars: all + ["--lines"]
         case .ready: all + ["--events", "--body", "--full"]
         case .written: all + ["--producers", "--batch", "--body", "--lines"]
         case .life: ["--dir", "--events", "--body", "--hold"]
@@ -114,15 +125,17 @@ extension Options.Command {
     fileprivate var rounds: Int {
         switch self {
         case .raw, .log: 5
-        case .commit, .put, .take, .ready, .written, .life: 9
+        case .curve: 3
+        case .commit, .put, .take, .ready, .written, .verify, .bars, .life: 9
         }
     }
 
-    /// So that a run with defaults ends within a minute.
+    /// So that a run with defaults ends within a minute (but for curve and bars).
     fileprivate var seconds: Double {
         switch self {
-        case .raw, .log, .commit, .ready, .written, .life: 1
+        case .raw, .log, .commit, .ready, .written, .verify, .bars, .life: 1
         case .put, .take: 0.2
+        case .curve: 0.1
         }
     }
 }

@@ -37,15 +37,28 @@ struct PutBenchmark {
     }
 
     func run() throws -> Report {
-        let baselines = try Baselines(options, workplace)
+        SeriesReport(
+            options: options,
+            title:
+                "events of \(bodies.name) with two headers, \(bodies.compression == .lz4 ? "LZ4" : "not compressed")",
+            machine: Machine(workplace), entries: try entries()
+        ).report
+    }
+
+    func entries() throws -> [SeriesReport.Entry] {
         let shapes = shapes
         let workloads = try shapes.map { try Workload(bodies, threads: $0.producers, eventsInBatch: $0.batch) }
+        let baselines = try Baselines(options, workplace, workloads)
+        let residentBefore = Machine.residentBytes
+        var resident: [UInt64] = Array(repeating: 0, count: shapes.count)
         // One for each, so that what a channel says of itself is of one shape.
         let channels = try shapes.map {
             try MeasuredChannel(at: workplace.path("channel-\($0.producers)x\($0.batch)"), bodies.compression)
         }
         var series = zip(shapes, workloads).map { shape, workload in
-            Series(shape.name, [.channel, .bare, .raw] + (bodies.isLines ? [.lz4] : []), bodyBytes: workload.bodyBytes)
+            Series(
+                shape.name, [.channel, .bare, .raw] + (bodies.compression == .lz4 ? [.lz4] : []),
+                bodyBytes: workload.bodyBytes)
         }
         try interleave(&series, rounds: options.rounds) { series, index, subject in
             let sample =
@@ -53,24 +66,26 @@ struct PutBenchmark {
                 case .bare: try baselines.measureBare(workloads[index])
                 case .raw: try measure(baselines, series, workloads[index])
                 case .lz4: try measureLZ4(workloads[index])
-                default: try channels[index].measurePuts(workloads[index], for: options.nanoseconds)
+                default:
+                    try channels[index].measurePuts(workloads[index], for: options.nanoseconds) {
+                        resident[index] = max(resident[index], Machine.residentBytes)
+                    }
                 }
             return [(subject, sample)]
         }
         let most = channels.map { $0.channel.metrics.mostGroupsInFlight }
         for channel in channels { try channel.close() }
-        return SeriesReport(
-            options: options,
-            title: "events of \(bodies.name) with two headers, \(bodies.isLines ? "LZ4" : "not compressed")",
-            machine: Machine(workplace),
-            entries: series.indices.map { entry(series[$0], shapes[$0], mostGroupsInFlight: most[$0]) }
-        ).report
+        return series.indices.map { index in
+            var entry = entry(series[index], shapes[index], mostGroupsInFlight: most[index])
+            entry.residentBytes = resident[index] - min(resident[index], residentBefore)
+            return entry
+        }
     }
 
     private func measure(_ baselines: Baselines, _ series: Series, _ workload: Workload) throws -> Sample {
         let writes = WriteFigures([series.latest[.channel]!.writes!], bodyBytes: series.bodyBytes)
         return try baselines.measureRaw(
-            bytes: bodies.isLines ? writes.eventsInGroup * workload.encodedBytes : writes.groupBytes,
+            bytes: bodies.compression == .lz4 ? writes.eventsInGroup * workload.encodedBytes : writes.groupBytes,
             eventsEach: writes.eventsInGroup)
     }
 
@@ -98,7 +113,7 @@ struct PutBenchmark {
             json: [
                 ("producers", .number(Double(shape.producers))), ("eventsInTransaction", .number(Double(shape.batch))),
                 ("writes", writes.json), ("mostGroupsInFlight", .number(Double(mostGroupsInFlight))),
-            ])
+            ], mostGroupsInFlight: mostGroupsInFlight)
     }
 
     /// With the bars of ENGINE.md, section 8, where they are for this shape.
@@ -114,15 +129,16 @@ struct PutBenchmark {
             series.compare("p99", to: .bare, name: "B2", isB2 ? .atMost(1.5) : nil) { $0.latency(0.99) },
             series.compare("p50", to: .raw, name: "B1", isB1 ? .atMost(1.15) : nil) { $0.latency(0.5) },
         ]
-        guard bodies.isLines else { return all }
+        guard bodies.compression == .lz4 else { return all }
         all.append(series.compare("events/s", to: .lz4))
         let limits = zip(series.samples[.raw]!, series.samples[.lz4]!).map { raw, lz4 in
             min(1.3 * raw.eventsPerSecond, 0.6 * lz4.eventsPerSecond)
         }
-        let isB4 = shape.producers == 8 && shape.batch == 100
+        let isB4 = bodies.isLines && shape.producers == 8 && shape.batch == 100
         all.append(
             Comparison(
-                name: isB4 ? "B4" : "", what: "events/s / min(1.3 raw, 0.6 lz4)", bar: isB4 ? .atLeast(1) : nil,
+                name: isB4 ? "B4" : "", series: series.name, what: "events/s / min(1.3 raw, 0.6 lz4)",
+                bar: isB4 ? .atLeast(1) : nil,
                 pairs: zip(series.samples[.channel]!, limits).map { $0.eventsPerSecond / $1 }))
         return all
     }

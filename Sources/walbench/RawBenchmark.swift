@@ -44,9 +44,11 @@ struct RawBenchmark {
             row(["size", "method", "writes/s", "min - max", "MB/s", "p50 us", "p99 us"], widths: widths, names: 2),
         ]
         var results: [JSON] = []
+        var best: [Int: Double] = [:]
         for line in lines {
             let rate = Statistics(line.rates)
             let latency = Statistics(line.microseconds)
+            best[line.blockBytes] = max(best[line.blockBytes] ?? 0, rate.median)
             text.append(
                 row(
                     [
@@ -71,6 +73,6 @@ struct RawBenchmark {
             json: .object([
                 ("benchmark", .text("raw")), ("machine", machine.json), ("seconds", .number(options.seconds)),
                 ("rounds", .number(Double(options.rounds))), ("results", .list(results)),
-            ]))
+            ]), writesPerSecond: best)
     }
 }

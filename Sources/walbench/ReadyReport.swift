@@ -53,7 +53,7 @@ struct ReadyReport {
                 ("bodyBytes", .number(Double(options.bodyBytes))),
                 ("rounds", .number(Double(options.rounds))), ("results", .list(lines.map(json))),
                 ("comparisons", .list(comparisons.map(\.json))),
-            ]))
+            ]), comparisons: comparisons)
     }
 
     private func verbose(_ index: Int, _ opening: Opening) -> String {
@@ -64,29 +64,35 @@ struct ReadyReport {
             ], widths: Self.widths, names: 2)
     }
 
-    /// The bars of ENGINE.md, section 8: for the deepest queue that was measured.
+    /// The bars of ENGINE.md, section 8, are for the deepest queue that was measured.
     private var comparisons: [Comparison] {
         guard let deepest = lines.map(\.depth).max(), let shallowest = lines.map(\.depth).min() else { return [] }
-        return lines.filter { $0.depth == deepest }.flatMap { line -> [Comparison] in
+        return lines.filter { $0.depth != shallowest || deepest == shallowest }.flatMap { line -> [Comparison] in
             let pairs = line.openings.map(\.milliseconds)
+            let name = "\(whole(Double(line.depth))) queued"
+            guard line.depth == deepest else {
+                return [Comparison(series: name, what: "ms, \(line.variant.rawValue)", pairs: pairs)]
+            }
             let small = lines.first { $0.depth == shallowest && $0.variant == line.variant }?.openings ?? []
             // Without it the replay reaches to the beginning of a segment, wherever that is.
             let hasBar = line.variant != .noCheckpoint
             var all = [
                 Comparison(
-                    name: hasBar ? "B7" : "", what: "ms, \(line.variant.rawValue)", bar: hasBar ? .atMost(50) : nil,
+                    name: hasBar ? "B7" : "", series: name, what: "ms, \(line.variant.rawValue)",
+                    bar: hasBar ? .atMost(50) : nil,
                     pairs: pairs)
             ]
             if deepest != shallowest {
                 all.append(
                     Comparison(
-                        name: hasBar ? "B7" : "", what: "/ ms with \(whole(Double(shallowest)))",
+                        name: hasBar ? "B7" : "", series: "\(name), \(line.variant.rawValue)",
+                        what: "/ ms with \(whole(Double(shallowest)))",
                         bar: hasBar ? .atMost(1.3) : nil,
                         pairs: zip(pairs, small.map(\.milliseconds)).map { $0 / $1 }))
             }
             all.append(
                 Comparison(
-                    name: "B7", what: "resident MiB", bar: .atMost(64),
+                    name: "B7", series: "\(name), \(line.variant.rawValue)", what: "resident MiB", bar: .atMost(64),
                     pairs: line.openings.map { $0.peakBytes / 1_048_576 }))
             return all
         }

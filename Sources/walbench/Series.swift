@@ -19,6 +19,8 @@ struct Sample {
     var operations: Int
     /// What an engine wrote meanwhile.
     var writes: Writes?
+    /// What the process took of the processors, for a million events.
+    var processorSecondsPerMillion: Double?
     /// The best raw method.
     var method: String?
 
@@ -32,6 +34,8 @@ struct Sample {
         self.init(
             eventsPerSecond: measured.operationsPerSecond * eventsEach,
             microseconds: measured.latencies.map { Double($0) / 1000 })
+        processorSecondsPerMillion =
+            Double(measured.processorNanoseconds) / 1000 / (Double(measured.count) * eventsEach)
     }
 
     init(eventsPerSecond: Double, microseconds: [Double]) {

@@ -8,6 +8,10 @@ struct SeriesReport {
         var remarks: [String] = []
         var comparisons: [Comparison] = []
         var json: [(String, JSON)] = []
+        /// Of a channel's puts.
+        var mostGroupsInFlight = 0
+        /// What the process held of memory, at the most, beyond what it held before the channel was opened.
+        var residentBytes: UInt64 = 0
     }
 
     let options: Options
@@ -15,20 +19,23 @@ struct SeriesReport {
     let title: String
     let machine: Machine
     let entries: [Entry]
+    /// Whether a measurement goes on for the time that was asked for; else until its work is done.
+    var isTimed = true
 
     private static let widths = [9, 11, 25, 9, 9, 9, 9]
 
     var report: Report {
         let head =
-            "walbench \(options.command.rawValue): \(title), \(count(options.rounds, "round")) of \(options.seconds) s "
-            + "after one to warm up"
+            "walbench \(options.command.rawValue): \(title), \(count(options.rounds, "round"))"
+            + (isTimed ? " of \(options.seconds) s" : "") + " after one to warm up"
         return Report(
             text: [head, machine.line] + entries.flatMap(lines),
             json: .object([
                 ("benchmark", .text(options.command.rawValue)), ("machine", machine.json),
                 ("seconds", .number(options.seconds)), ("rounds", .number(Double(options.rounds))),
                 ("series", .list(entries.map(json))),
-            ]))
+            ]),
+            comparisons: entries.flatMap(\.comparisons), series: entries.map(\.series))
     }
 
     private func lines(_ entry: Entry) -> [String] {

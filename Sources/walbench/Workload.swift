@@ -39,6 +39,8 @@ struct Workload: Sendable {
         encodedBytes = Double(payloads.joined().reduce(0) { $0 + $1.count }) / count
     }
 
+    var longestPayload: Int { payloads.joined().map(\.count).max() ?? 0 }
+
     func batch(thread: Int, turn: Int) -> [Event] { batches[thread][turn % batches[thread].count] }
 
     func payload(thread: Int, turn: Int) -> [UInt8] { payloads[thread][turn % payloads[thread].count] }

@@ -57,6 +57,9 @@ struct Workplace {
         (bytes + volume.logicalBlockBytes - 1) / volume.logicalBlockBytes * volume.logicalBlockBytes
     }
 
+    /// Removes what is in it, for the next measurement.
+    func empty() throws(FileError) { empty(try fileSystem.openDirectory(at: directory.path)) }
+
     /// Removes everything, as far as it can.
     func remove() {
         let path = directory.path

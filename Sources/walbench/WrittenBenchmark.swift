@@ -111,7 +111,9 @@ struct WrittenBenchmark {
         if isOfBars, bodies.isLines { bar = .atMost(0.30) }
         if isOfBars, bodies.isRandomOfBars { bar = .atMost(1.10) }
         return Comparison(
-            name: bar == nil ? "" : "B8", what: "written / accepted, blocks of \(line.blockBytes) B", bar: bar,
+            name: bar == nil ? "" : "B8",
+            series: "\(count(producers, "put")) and \(count(producers, "take")), batches of \(batch), \(bodies.name)",
+            what: "written / accepted, blocks of \(line.blockBytes) B", bar: bar,
             pairs: line.rounds.map(\.amplification))
     }
 
@@ -121,7 +123,7 @@ struct WrittenBenchmark {
         let machine = Machine(workplace)
         var text = [
             "walbench written: \(count(producers, "put")) and \(count(producers, "take")) together, batches of \(batch), "
-                + "events of \(bodies.name) with two headers, \(bodies.isLines ? "LZ4" : "not compressed");",
+                + "events of \(bodies.name) with two headers, \(bodies.compression == .lz4 ? "LZ4" : "not compressed");",
             "capacity \(Self.capacityBytes >> 20) MiB, written \(Self.capacitiesInRound) times in each of "
                 + "\(count(options.rounds, "round")) after one to warm up",
             machine.line, "",
@@ -157,7 +159,7 @@ struct WrittenBenchmark {
                 ("capacityBytes", .number(Double(Self.capacityBytes))),
                 ("rounds", .number(Double(options.rounds))), ("results", .list(lines.map(json))),
                 ("comparisons", .list(lines.map { comparison($0).json })),
-            ]))
+            ]), comparisons: lines.map(comparison))
     }
 
     private func json(_ line: Line) -> JSON {
