@@ -96,7 +96,7 @@ extension Log {
                         let spare = FileNames.temporary(runtime.randomNonzero())
                         try directory.rename(FileNames.segment(numbers.last!), to: spare)
                         state.room.unuse(UInt64(budget.segmentBytes))
-                        state.spare = (spare, UInt64(budget.segmentBytes))
+                        state.spares = [SpareFile(name: spare, bytes: UInt64(budget.segmentBytes))]
                         return
                     }
                 #endif

@@ -97,32 +97,39 @@ extension Log {
     /// altogether changes. Appends that wait for room are looked at again. When less is allowed than is in use, no segment
     /// is made until enough were retired; what was claimed before keeps its room.
     ///
-    /// No I/O, but a spare segment that does not fit any more is removed in the background.
+    /// No I/O, but spare segments are removed in the background when not all that is there fits any more.
     /// Throws `configuration`, with nothing changed, when the fixed parts and two segments do not fit, or when that would be
     /// more segments than a snapshot of this log can list (4,088 at most).
     public func setCapacity(_ bytes: UInt64) throws(LogError) {
-        let spare = try lock.withLock { () throws(LogError) -> (name: String, bytes: UInt64)? in
+        let removesSpares = try lock.withLock { () throws(LogError) -> Bool in
             try state.room.setCapacity(bytes)
             state.roomWasMade()
-            guard state.room.inUseBytes > state.room.segmentBudgetBytes else { return nil }
+            guard state.room.inUseBytes > state.room.segmentBudgetBytes else { return false }
             state.discardPrepared()
-            guard let spare = state.spare else { return nil }
-            state.spare = nil
+            guard !state.spares.isEmpty else { return false }
             backgroundCount += 1
-            return spare
+            return true
         }
-        if let spare {
-            runtime.schedule(after: 0) { [self] in
-                removeSpare(spare)
-                lock.withLock { backgroundCount -= 1 }
-                wakeClosers()
-            }
-        }
+        if removesSpares { runtime.schedule(after: 0) { [self] in removeNextSpare() } }
         schedulePump()
     }
 
+    /// One by one, as long as there is too much.
+    private func removeNextSpare() {
+        let spare = lock.withLock { () -> SpareFile? in
+            guard state.room.inUseBytes > state.room.segmentBudgetBytes, let last = state.spares.popLast() else {
+                backgroundCount -= 1
+                return nil
+            }
+            return last
+        }
+        guard let spare else { return wakeClosers() }
+        removeSpare(spare)
+        runtime.schedule(after: 0) { [self] in removeNextSpare() }
+    }
+
     /// Blocks for a directory sync: room is free only when no crash can bring the file back.
-    func removeSpare(_ spare: (name: String, bytes: UInt64)) {
+    func removeSpare(_ spare: SpareFile) {
         do throws(FileError) {
             try directory.changeNames { () throws(FileError) in try directory.unlink(spare.name) }
             lock.withLock { state.room.release(spare.bytes, wasUnused: true) }

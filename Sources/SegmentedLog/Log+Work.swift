@@ -37,7 +37,8 @@ extension Log {
     }
 
     /// Outside the lock.
-    func run(_ work: Work) {
+    /// - Parameter leader: the append whose thread this is; nil in the background.
+    func run(_ work: Work, leader: AppendTicket? = nil) {
         if !work.refused.isEmpty {
             deliver(work.refused)
             wakeClosers()
@@ -48,7 +49,7 @@ extension Log {
         case nil: break
         case .gatherClientState: gatherClientState()
         case .prepare(let request): SegmentPreparation(self, request).start()
-        case .write(let group): write(group)
+        case .write(let group): write(group, leader)
         }
     }
 
@@ -91,7 +92,7 @@ extension Log {
 
     // MARK: Groups
 
-    private func write(_ group: GroupCommit) {
+    private func write(_ group: GroupCommit, _ leader: AppendTicket?) {
         let bytes = group.plan.totalBytes
         let buffer = takeBuffer(bytes)
         group.assemble(into: buffer, commitTime: runtime.wallClock())
@@ -99,14 +100,14 @@ extension Log {
         #if PlantedBugs
             if PlantedBug.acknowledgeBeforeSync.isPlanted {
                 group.segment.file.submitWrite(buffer, count: bytes, at: group.offset) { _ in }
-                return completed(group, buffer: AlignedBuffer(byteCount: 512), since: started, error: nil)
+                return completed(group, buffer: AlignedBuffer(byteCount: 512), since: started, leader, error: nil)
             }
             if (writeMethod == .writeThenSync ? PlantedBug.skipDataSync : .skipSynchronousWrite).isPlanted {
                 let file = group.segment.file
                 do throws(FileError) { try file.write(buffer, count: bytes, at: group.offset) } catch {
-                    return completed(group, buffer: buffer, since: started, error: error)
+                    return completed(group, buffer: buffer, since: started, leader, error: error)
                 }
-                return completed(group, buffer: buffer, since: started, error: nil)
+                return completed(group, buffer: buffer, since: started, leader, error: nil)
             }
         #endif
         if configuration.durability == .commit {
@@ -115,10 +116,10 @@ extension Log {
                     if PlantedBug.retryFailedSync.isPlanted, error != nil,
                         (try? group.segment.file.synchronize()) != nil
                     {
-                        return completed(group, buffer: buffer, since: started, error: nil)
+                        return completed(group, buffer: buffer, since: started, leader, error: nil)
                     }
                 #endif
-                completed(group, buffer: buffer, since: started, error: error)
+                completed(group, buffer: buffer, since: started, leader, error: error)
             }
         } else {
             var failure: FileError?
@@ -127,11 +128,13 @@ extension Log {
             } catch {
                 failure = error
             }
-            completed(group, buffer: buffer, since: started, error: failure)
+            completed(group, buffer: buffer, since: started, leader, error: failure)
         }
     }
 
-    private func completed(_ group: GroupCommit, buffer: AlignedBuffer, since started: UInt64, error: FileError?) {
+    private func completed(
+        _ group: GroupCommit, buffer: AlignedBuffer, since started: UInt64, _ leader: AppendTicket?, error: FileError?
+    ) {
         // The file was opened under a spare name; people look for it under the one that it has.
         let error = error.map { error in
             var named = error
@@ -148,7 +151,7 @@ extension Log {
         lock.unlock()
         announce(answers)
         carryOut(followUp)
-        passOn()
+        passOn(to: leader)
         wakeClosers()
     }
 
@@ -201,15 +204,17 @@ extension Log {
         if !followUp.unneeded.isEmpty { retireUnneeded(followUp.unneeded) }
     }
 
-    /// Something is done and something may be waiting: hand the lead to the first thread that waits, or to the background.
-    func passOn() {
+    /// Something is done and something may be waiting: hand the lead to whoever wrote, if groups before its own keep it waiting
+    /// (it is awake, and no thread need be woken); else to the first thread that waits, or to the background.
+    func passOn(to leader: AppendTicket? = nil) {
         lock.lock()
-        guard let first = state.firstToLead else {
+        guard var first = state.firstToLead else {
             let needsPump = state.needsPump
             lock.unlock()
             if needsPump { schedulePump() }
             return
         }
+        if let leader, leader.answer == nil { first = leader }
         lock.unlock()
         if let cell = first.cell { runtime.signal(cell, value: AppendTicket.lead) } else { schedulePump() }
     }

@@ -112,7 +112,7 @@ public final class Log: @unchecked Sendable {
     func wait(for ticket: AppendTicket, doing first: Work?) throws(LogError) -> AppendReceipt {
         var work = first
         while true {
-            if let work { run(work) }
+            if let work { run(work, leader: ticket) }
             _ = runtime.wait(for: ticket.cell!)
             // Woken to lead, or because it is done: the answer, which is written under the lock, tells which.
             ticket.cell!.reset()

@@ -141,10 +141,16 @@ extension LogState {
         case .failed(_, let retryAt): guard wantsPreparation, now >= retryAt else { return nil }
         }
         // Not what would only fail, or be in the way of what is promised.
-        guard mayBegin(bytes, ending: 0), spare != nil || room.hasRoomOnDisk(bytes, for: 0) else { return nil }
+        guard mayBegin(bytes, ending: 0), !spares.isEmpty || room.hasRoomOnDisk(bytes, for: 0) else { return nil }
         preparation = .running
         wantsPreparation = false
         return SegmentRequest(bytes: bytes, mayUseReserve: false, prefersReserve: false)
+    }
+
+    /// A quarter of the active segment is left, or appends wait for the next one already.
+    var isNearItsEnd: Bool {
+        guard case .running = phase, let active else { return true }
+        return active.cursor > active.segmentBytes / 4 * 3 || pending.first.map { !accepts($0, in: active) } ?? false
     }
 
     private mutating func discard(_ segment: ActiveSegment) {

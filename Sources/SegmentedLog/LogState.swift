@@ -82,12 +82,15 @@ struct LogState {
     var pending: [AppendTicket] = []
     /// In the order of the log.
     var inFlight: [GroupCommit] = []
+    /// How many appends were under way at once lately, waiting or in flight: a maximum that falls slowly.
+    var crowd = 0
     /// What of the capacity is taken and promised.
     var room: RoomAccount
-    /// A retired file that can become a segment again, under its spare name.
-    var spare: (name: String, bytes: UInt64)?
-    /// A retirement is making one: another that ends at the same time must not, or one of the two is known to nobody.
-    var spareIsToCome = false
+    /// Retired files that can become segments again, under their spare names: what is put after a backlog was taken need not be
+    /// written twice.
+    var spares: [SpareFile] = []
+    /// So many more are being made by retirements that have not ended.
+    var sparesToCome = 0
     var reservesPresent: Set<Int> = []
     /// Files of voided segments, to be removed once the cut that voids them is durable.
     var voided: [SegmentEntry] = []
@@ -185,7 +188,7 @@ struct LogState {
     /// The next thing to do, if there is any.
     mutating func nextJob(now: UInt64) -> Job? {
         guard case .running = phase else { return reopeningJob(now: now) }
-        guard inFlight.count < groupsInFlight, let active else { return nil }
+        guard mayBeginGroup, let active else { return nil }
         // Whatever is turned away, the next one may be luckier.
         while let first = pending.first {
             if accepts(first, in: active) { return .write(takeGroup(from: active)) }
@@ -198,6 +201,13 @@ struct LogState {
             }
         }
         return nil
+    }
+
+    /// Whether what waits should be written now, beside what is in flight. A device takes several writes at once, but each costs
+    /// the processor as much as a hundred appends: of many that come together each group takes a fair share, and few go alone.
+    /// (What waits here is looked at again when a group that is in flight has ended.)
+    private var mayBeginGroup: Bool {
+        inFlight.isEmpty || (inFlight.count < groupsInFlight && pending.count * groupsInFlight >= crowd)
     }
 
     /// Whether an append can go into a segment: events never into the reserve, which they would pin.
@@ -279,7 +289,7 @@ struct LogState {
     /// The append whose thread should look for work next.
     var firstToLead: AppendTicket? {
         switch phase {
-        case .running: return inFlight.count < groupsInFlight ? pending.first : nil
+        case .running: return mayBeginGroup ? pending.first : nil
         case .reopening, .readOnly: return pending.first
         case .latched, .closed: return nil
         }
@@ -300,6 +310,12 @@ struct LogState {
         defer { voided = [] }
         return voided
     }
+}
+
+/// A file of a regular segment's size that is written already and holds nothing that counts.
+struct SpareFile: Sendable {
+    let name: String
+    let bytes: UInt64
 }
 
 /// An epoch, and the place from which it is in force.

@@ -26,7 +26,10 @@ final class SegmentPreparation: @unchecked Sendable {
     /// Of the directory, before the segment got its name.
     private var syncFailures = 0
 
-    private static let zerosAtOnce: UInt64 = 4 << 20
+    /// What the device is kept busy with in one go: a commit that comes in between waits for less than a millisecond or two.
+    private static let zerosAtOnce: UInt64 = 512 << 10
+    /// Before the next step: as long as the last zeros took, when nobody will soon want the segment.
+    private var pause: UInt64 = 0
     private static let backOffNanoseconds: UInt64 = 100_000_000
 
     init(_ log: Log, _ request: SegmentRequest) {
@@ -37,7 +40,8 @@ final class SegmentPreparation: @unchecked Sendable {
     func start() { goOn() }
 
     private func goOn() {
-        log.runtime.schedule(after: 0) { [self] in
+        log.runtime.schedule(after: pause) { [self] in
+            pause = 0
             do throws(LogError) {
                 try perform()
             } catch {
@@ -54,8 +58,13 @@ final class SegmentPreparation: @unchecked Sendable {
             case .zeros(let from):
                 let end = identity!.segmentBytes
                 let next = min(from + Self.zerosAtOnce, end)
+                let began = log.runtime.monotonicClock()
                 try file!.prewrite(from..<next)
-                log.count(written: next - from)
+                let isUrgent = log.lock.withLock { () -> Bool in
+                    log.state.statistics.bytesWritten += next - from
+                    return log.state.isNearItsEnd
+                }
+                if !isUrgent { pause = log.runtime.monotonicClock() - began }
                 step = next < end ? .zeros(next) : .identity
             case .firstCopy:
                 // It has its name: whenever the power goes, one of the two copies is whole.
@@ -135,20 +144,21 @@ final class SegmentPreparation: @unchecked Sendable {
         return true
     }
 
-    /// The spare, when it is as large as is wanted. One of another size goes, if it is in the way.
+    /// A spare, when one is as large as is wanted. Those of another size go, as long as they are in the way.
     private func takeSpare(_ bytes: UInt64) throws(FileError) -> Bool {
-        let spare = log.lock.withLock { () -> (name: String, bytes: UInt64)? in
-            guard let spare = log.state.spare,
-                spare.bytes == bytes || !log.state.room.hasRoomOnDisk(bytes, for: log.state.claim(of: request))
-            else { return nil }
-            log.state.spare = nil
-            return spare
+        var found: SpareFile?
+        while found?.bytes != bytes {
+            if let found { log.removeSpare(found) }
+            found = log.lock.withLock { () -> SpareFile? in
+                if let index = log.state.spares.lastIndex(where: { $0.bytes == bytes }) {
+                    return log.state.spares.remove(at: index)
+                }
+                let isInTheWay = !log.state.room.hasRoomOnDisk(bytes, for: log.state.claim(of: request))
+                return isInTheWay ? log.state.spares.popLast() : nil
+            }
+            if found == nil { return false }
         }
-        guard let spare else { return false }
-        guard spare.bytes == bytes else {
-            log.removeSpare(spare)
-            return false
-        }
+        guard let spare = found else { return false }
         claimed = spare.bytes
         name = spare.name
         makeIdentity(bytes: spare.bytes, kind: .regular)

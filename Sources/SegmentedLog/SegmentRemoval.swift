@@ -22,10 +22,10 @@ final class SegmentRemoval: @unchecked Sendable {
     private var entries: [SegmentEntry]
     private let cause: Cause
     private let completion: (@Sendable (LogError?) -> Void)?
-    /// It is this one that ``LogState/spareIsToCome`` speaks of.
-    private var makesSpare = false
-    /// Under the spare name, waiting for the directory sync.
-    private var recycled: (number: SegmentNumber, name: String, bytes: UInt64)?
+    /// So many of ``LogState/sparesToCome``.
+    private var sparesPromised = 0
+    /// Under spare names, waiting for the directory sync.
+    private var recycled: [SpareFile] = []
     private var reserves: Set<Int> = []
     private var namesTaken: Set<Int> = []
     private var freedBytes: UInt64 = 0
@@ -90,10 +90,10 @@ final class SegmentRemoval: @unchecked Sendable {
         {
             try log.directory.rename(name, to: FileNames.reserve(index))
             reserves.insert(index)
-        } else if cause == .retired, isOurs, !isRead, recycled == nil, wantsSpare(entry) {
+        } else if cause == .retired, isOurs, !isRead, wantsSpare(entry) {
             let spare = FileNames.temporary(log.runtime.randomNonzero())
             try log.directory.rename(name, to: spare)
-            recycled = (entry.number, spare, UInt64(entry.segmentBytes))
+            recycled.append(SpareFile(name: spare, bytes: UInt64(entry.segmentBytes)))
         } else {
             try log.directory.unlink(name)
             if entry.kind == .regular {
@@ -123,29 +123,28 @@ final class SegmentRemoval: @unchecked Sendable {
 
     private func wantsSpare(_ entry: SegmentEntry) -> Bool {
         log.lock.withLock {
-            guard case .idle = log.state.preparation else { return false }
-            guard entry.kind == .regular, entry.segmentBytes == log.budget.segmentBytes, log.state.spare == nil,
-                !log.state.spareIsToCome, log.state.prepared == nil, !log.state.isClosing,
+            // One that failed may need the room.
+            if case .failed = log.state.preparation { return false }
+            guard entry.kind == .regular, entry.segmentBytes == log.budget.segmentBytes, !log.state.isClosing,
+                log.state.spares.count + log.state.sparesToCome < log.budget.mostSpares,
                 log.state.room.inUseBytes <= log.state.room.segmentBudgetBytes
             else { return false }
-            log.state.spareIsToCome = true
-            makesSpare = true
+            log.state.sparesToCome += 1
+            sparesPromised += 1
             return true
         }
     }
 
     private func finish(_ error: LogError?) {
         log.lock.withLock {
-            if makesSpare { log.state.spareIsToCome = false }
+            log.state.sparesToCome -= sparesPromised
             log.backgroundFailures[.retirement] = error
             // After a failed directory sync nobody knows which names are left: their room stays counted as taken.
             if error == nil {
                 log.state.room.release(freedBytes, wasUnused: cause == .unused)
                 log.state.reservesPresent.formUnion(reserves)
-                if let recycled {
-                    log.state.spare = (recycled.name, recycled.bytes)
-                    log.state.room.unuse(recycled.bytes)
-                }
+                log.state.spares += recycled
+                log.state.room.unuse(recycled.reduce(0) { $0 + $1.bytes })
                 log.state.roomWasMade()
             } else {
                 if cause == .unused { log.state.room.use(regularBytes) }

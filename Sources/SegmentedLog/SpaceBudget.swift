@@ -17,6 +17,13 @@ struct SpaceBudget: Equatable, Sendable {
     static let largestReportBytes = 64 << 10
     static let smallestSegmentBytes = 16_384
     static let largestSegmentBytes = 4_294_963_200
+    /// What a regular segment has, where the capacity is neither small nor very large.
+    ///
+    /// An opening after a crash reads what is left of the active segment, and making one ahead writes all of it beside the
+    /// appends: both want small segments. A roll costs half a dozen syncs in the background: it wants large ones.
+    private static let usualSegmentBytes: UInt64 = 16 << 20
+    /// Half of what a snapshot can list, and so the most segments of the usual size.
+    private static let usualSegments = UInt64(FormatConstants.maximumSegments / 2)
     static let identityBytes = 2 * IdentityBlock.byteCount
 
     init(_ configuration: LogConfiguration, blockBytes: Int) throws(LogError) {
@@ -56,7 +63,8 @@ struct SpaceBudget: Equatable, Sendable {
         setAsideBytes = max(64 << 10, capacity / 20) / page * page
 
         // The floor is for the message: a capacity that small is refused below, for what all parts together need.
-        let automatic = max(min(64 << 20, capacity / 8) / page * page, UInt64(Self.smallestSegmentBytes))
+        let usual = max(Self.usualSegmentBytes, min(capacity / Self.usualSegments, UInt64(Self.largestSegmentBytes)))
+        let automatic = max(min(usual, capacity / 8) / page * page, UInt64(Self.smallestSegmentBytes))
         let wanted = configuration.segmentBytes.map(UInt64.init) ?? automatic
         guard wanted % page == 0, wanted >= UInt64(Self.smallestSegmentBytes),
             wanted <= UInt64(Self.largestSegmentBytes)
@@ -104,6 +112,9 @@ struct SpaceBudget: Equatable, Sendable {
     var reportLimitBytes: Int {
         Int(min(reportBytes / 4, UInt64(Self.largestReportBytes))) / Self.pageBytes * Self.pageBytes
     }
+
+    /// How many retired files are kept to be used again: an eighth of what segments may take, sixteen at most.
+    var mostSpares: Int { max(1, min(16, Int(clamping: segmentBudgetBytes / 8 / UInt64(segmentBytes)))) }
 
     /// What all segments, active, sealed, prepared and spare, may take together.
     var segmentBudgetBytes: UInt64 { capacityBytes - fixedBytes }

@@ -13,10 +13,11 @@ private let usage = """
       written  bytes written to the disk for each byte accepted, puts and takes together    (B8)
       verify   all checksums of a log, beside a bare loop of read and CRC-32C               (B9)
       curve    puts by producers, batch and body: rates, latencies, groups, bytes, processor time, memory
+      scale    opening, puts, takes and memory by the number of queued events
       bars     all of them, one after the other: each bar with its ratio, and the field beside it
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
-      --rounds N       how often each is measured, in turn (default: 9; raw and log 5; curve 3)
+      --rounds N       how often each is measured, in turn (default: 9; raw, log, scale 5; curve 3)
       --seconds S      length of one measurement (default: 1; put and take 0.2; curve 0.1)
       --producers L    put, curve: one or more numbers, with commas (default: 1,8,64; curve 1,2,4,8,16,64); take, written:
                        so many puts and as many takes together (default: 4)
@@ -24,12 +25,13 @@ private let usage = """
                        written: of puts and takes (default: 100); verify: of the puts (default: 100,1);
                        curve: of the puts (default: 1,10,100,1000)
       --body B         bytes of a body, random (default: 512)
-      --lines F        commit, put, take, written, verify: bodies are the lines of F, and the channel compresses them
+      --lines F        commit, put, take, written, verify, scale: bodies are the lines of F, and the channel compresses them
                        with LZ4; else it does not compress; bars, curve: for what is about lines, which is skipped without
       --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000);
-                       verify: events in the log (default: 1000000)
+                       verify: events in the log (default: 1000000); scale: queued events (default:
+                       0,1000000,10000000)
       --html F         curve: writes a page with drawings and all figures to F
-      --full           ready: 10,000,000 queued events, too
+      --full           ready: 10,000,000 queued events, too; scale: 100,000,000
       --format F       text or json (default: text)
       --verbose        every round of everything, in text (json always has them)
 
@@ -45,6 +47,10 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             exit(0)
         }
         if options.command == .life { try Life(options).run() }
+        if options.command == .stage {
+            try Stage(options).run()
+            exit(0)
+        }
         print(try measure(options))
         exit(0)
     } catch let error as UsageError {
@@ -82,7 +88,8 @@ func measure(_ options: Options, _ workplace: Workplace) throws -> Report {
     case .written: try WrittenBenchmark(options, workplace, bodies).run()
     case .verify: try VerifyBenchmark(options, workplace, bodies).run()
     case .curve: try CurveBenchmark(options, workplace).run()
-    case .bars, .life: preconditionFailure("\(options.command) is not one measurement")
+    case .scale: try ScaleBenchmark(options, workplace, bodies).run()
+    case .bars, .life, .stage: preconditionFailure("\(options.command) is not one measurement")
     }
 }
 

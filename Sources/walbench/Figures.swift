@@ -38,6 +38,14 @@ func row(_ cells: [String], widths: [Int], names: Int = 1) -> String {
 /// `1 round`, `2 rounds`.
 func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
+/// Of a line `name=number ...`, as processes of a benchmark say it.
+func figures(in line: String) -> [(name: Substring, value: Double)] {
+    line.split(separator: " ").compactMap { part in
+        let pair = part.split(separator: "=")
+        return pair.count == 2 ? Double(pair[1]).map { (pair[0], $0) } : nil
+    }
+}
+
 extension Double {
     /// To what power ten is taken for it.
     var powerOfTen: Double { log10(self) }

@@ -83,13 +83,13 @@ struct Life {
     }
 
     /// One line, at once.
-    private static func say(_ figures: [(String, UInt64)]) {
+    static func say(_ figures: [(String, UInt64)]) {
         let line = Array((figures.map { "\($0)=\($1)" }.joined(separator: " ") + "\n").utf8)
         _ = unsafe write(STDOUT_FILENO, line, line.count)
     }
 
     /// The most memory that was resident so far.
-    private static var peakBytes: UInt64 {
+    static var peakBytes: UInt64 {
         let line = text(ofFile: "/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
         return (line?.split(whereSeparator: { " \t".contains($0) }).dropFirst().first).flatMap { UInt64($0) }
             .map { $0 << 10 } ?? 0

@@ -1,9 +1,9 @@
 /// What the command line asks for.
 struct Options: Sendable {
     enum Command: String, CaseIterable {
-        case raw, log, commit, put, take, ready, written, verify, curve, bars
-        /// One process of `ready`, started by it and killed by it.
-        case life
+        case raw, log, commit, put, take, ready, written, verify, curve, scale, bars
+        /// One process of `ready`, started by it and killed by it; one of `scale`.
+        case life, stage
     }
 
     enum Format: String { case text, json }
@@ -21,6 +21,8 @@ struct Options: Sendable {
     var isFull = false
     /// In a life: event 1 is taken and stays so.
     var holdsFirst = false
+    /// In a stage: the channel is brought to its depth, and nothing is measured.
+    var isFilling = false
     // Where nil the command has its own.
     var producers: [Int]?
     var batches: [Int]?
@@ -57,6 +59,7 @@ struct Options: Sendable {
         case "--verbose": isVerbose = true
         case "--full": isFull = true
         case "--hold": holdsFirst = true
+        case "--fill": isFilling = true
         default: return false
         }
         return true
@@ -69,7 +72,7 @@ struct Options: Sendable {
         case "--rounds": rounds = try Self.number(value, option, in: 1...1000)
         case "--producers": producers = try numbers(value, option, in: 1...1024)
         case "--batch": batches = try numbers(value, option, in: 1...10_000)
-        case "--events": events = try numbers(value, option, in: 1...1_000_000_000)
+        case "--events": events = try numbers(value, option, in: 0...1_000_000_000)
         case "--body": bodyBytes = try Self.number(value, option, in: 1...65_536)
         case "--lines": linesPath = value
         case "--html": pagePath = value
@@ -88,7 +91,7 @@ struct Options: Sendable {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             numbers.append(try Self.number(String(part), option, in: range))
         }
-        guard numbers.count == 1 || [.put, .curve, .ready, .verify].contains(command) else {
+        guard numbers.count == 1 || [.put, .curve, .ready, .scale, .verify].contains(command) else {
             throw UsageError("'\(command.rawValue)' takes one number for \(option), not '\(text)'")
         }
         return numbers
@@ -117,7 +120,9 @@ extension Options.Command {
         case .bars: all + ["--lines"]
         case .ready: all + ["--events", "--body", "--full"]
         case .written: all + ["--producers", "--batch", "--body", "--lines"]
+        case .scale: all + ["--seconds", "--events", "--body", "--lines", "--full"]
         case .life: ["--dir", "--events", "--body", "--hold"]
+        case .stage: all + ["--seconds", "--events", "--body", "--lines", "--fill"]
         }
     }
 
@@ -126,6 +131,7 @@ extension Options.Command {
         switch self {
         case .raw, .log: 5
         case .curve: 3
+        case .scale, .stage: 5
         case .commit, .put, .take, .ready, .written, .verify, .bars, .life: 9
         }
     }
@@ -133,7 +139,7 @@ extension Options.Command {
     /// So that a run with defaults ends within a minute (but for curve and bars).
     fileprivate var seconds: Double {
         switch self {
-        case .raw, .log, .commit, .ready, .written, .verify, .bars, .life: 1
+        case .raw, .log, .commit, .ready, .written, .verify, .scale, .bars, .life, .stage: 1
         case .put, .take: 0.2
         case .curve: 0.1
         }

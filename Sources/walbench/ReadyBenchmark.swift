@@ -64,12 +64,9 @@ struct ReadyBenchmark {
 }
 
 extension ReadyBenchmark.Opening {
-    /// From `name=number ...`.
     fileprivate init(_ line: String) {
-        for part in line.split(separator: " ") {
-            let pair = part.split(separator: "=")
-            guard pair.count == 2, let value = Double(pair[1]) else { continue }
-            switch pair[0] {
+        for (name, value) in figures(in: line) {
+            switch name {
             case "queued": queued = value
             case "opened": milliseconds = value / 1e6
             case "took": tookMilliseconds = value / 1e6

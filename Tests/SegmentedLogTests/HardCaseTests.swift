@@ -7,8 +7,10 @@ import Testing
 /// Cases that were once wrong, one test each.
 @Suite struct HardCaseTests {
     /// A log that takes no more events, and whose active segment takes nothing more either.
-    private func full(_ world: World) throws -> (Log, Int) {
-        let log = try world.open()
+    private func full(
+        _ world: World, _ configuration: LogConfiguration = World.small()
+    ) throws -> (Log, Int) {
+        let log = try world.open(configuration)
         var count = 0
         while (try? log.append([put(count, bytes: 400)])) != nil { count += 1 }
         return (log, count)
@@ -62,17 +64,92 @@ import Testing
         _ = try log.append([put(5000)])
     }
 
-    /// Two ended at once, each made a spare, and one of the two was forgotten: its room was lost until the next opening.
-    @Test func retirementsThatEndAtOnceKeepOneSpareBetweenThem() throws {
+    private static let large = World.small {
+        $0.capacityBytes = 640 << 10
+        $0.snapshotLimitBytes = 2048
+    }
+
+    /// As many as an eighth of the room for segments holds: once two ended at once, each made the only spare that was kept then,
+    /// and one of the two was forgotten: its room was lost until the next opening.
+    @Test func retirementsThatEndAtOnceKeepNoMoreSparesThanOneAlone() throws {
         for seed in 1..<40 as Range<UInt64> {
             let world = World(seed: seed)
-            let (log, _) = try full(world)
-            let old = log.segments.dropLast().filter { $0.kind == .regular }.prefix(4).map(\.number)
+            let (log, _) = try full(world, Self.large)
+            let most = Int(log.room.segmentBudgetBytes / 8 / (16 << 10))
+            #expect(most > 1)
+            let old = log.segments.dropLast().filter { $0.kind == .regular }.prefix(8).map(\.number)
             for number in old { log.retire([number]) { #expect($0 == nil) } }
             world.runtime.runUntilIdle()
-            let spares = world.names().count { $0.hasPrefix("spare-") }
-            #expect(spares == 1, "seed \(seed): \(world.names())")
+            let spares = world.names().filter { $0.hasPrefix("spare-") }
+            #expect(spares.count == most, "seed \(seed): \(world.names())")
+            let files = spares + world.segmentNames()
+            #expect(
+                log.room.segmentBytesInUse == UInt64(files.count { world.contents($0).count == 16 << 10 } << 14),
+                "none is forgotten, seed \(seed)")
         }
+    }
+
+    /// What was taken need not be written twice when as much is put again.
+    @Test func retiredSegmentsAreUsedAgain() throws {
+        let world = World()
+        let log = try world.open(Self.large)
+        var count = 0
+        while log.segments.count < 6 {
+            _ = try log.append([put(count, bytes: 900)])
+            count += 1
+        }
+        world.runtime.runUntilIdle()
+        try log.retire(log.segments.dropLast().map(\.number))
+        world.runtime.runUntilIdle()
+        let spares = world.names().count { $0.hasPrefix("spare-") }
+        #expect(spares > 1)
+        var zeros = 0
+        world.disk.beforeOperation = { if $0.operation == .prewrite { zeros += 1 } }
+        let before = log.segments.count
+        while log.segments.count < before + spares {
+            _ = try log.append([put(count, bytes: 900)])
+            count += 1
+        }
+        #expect(zeros == 0)
+        let again = world.afterPowerCut()
+        world.disk.beforeOperation = nil
+        #expect(try again.open(Self.large).tags().last == count - 1)
+        #expect(!again.names().contains { $0.hasPrefix("spare-") })
+    }
+
+    /// One segment of another size needs the room of several spares.
+    @Test func sparesAreGivenUpForALargeAppend() throws {
+        let world = World()
+        let log = try world.open(Self.large)
+        var count = 0
+        while (try? log.append([put(count, bytes: 900)])) != nil { count += 1 }
+        world.runtime.advance(by: 1_000_000_000)
+        let old = log.segments.dropLast().filter { $0.kind == .regular }
+        try log.retire(old.prefix(6).map(\.number))
+        world.runtime.runUntilIdle()
+        let spares = world.names().count { $0.hasPrefix("spare-") }
+        #expect(spares > 1)
+        _ = try log.append([put(count, bytes: 75_000)])
+        #expect(world.names().count { $0.hasPrefix("spare-") } < spares)
+        #expect(world.disk.allocatedBytes() <= Self.large.capacityBytes)
+        #expect(try world.afterPowerCut().open(Self.large).tags().last == count)
+    }
+
+    @Test func aLowerCapacityTakesAsManySparesAsItMust() throws {
+        let world = World()
+        let log = try world.open(Self.large)
+        var count = 0
+        while log.segments.count < 8 {
+            _ = try log.append([put(count, bytes: 900)])
+            count += 1
+        }
+        world.runtime.runUntilIdle()
+        try log.retire(log.segments.dropLast().map(\.number))
+        world.runtime.runUntilIdle()
+        #expect(world.names().count { $0.hasPrefix("spare-") } > 1)
+        try log.setCapacity(log.room.capacityBytes - log.room.segmentBudgetBytes + 2 * (16 << 10))
+        world.runtime.runUntilIdle()
+        #expect(log.room.segmentBytesInUse <= log.room.segmentBudgetBytes, "\(world.names())")
     }
 
     @Test func aReaderInTheReserveDoesNotStopTheDrain() throws {
