@@ -14,6 +14,8 @@ private let usage = """
       verify   all checksums of a log, beside a bare loop of read and CRC-32C               (B9)
       curve    puts by producers, batch and body: rates, latencies, groups, bytes, processor time, memory
       bars     all of them, one after the other: each bar with its ratio, and the field beside it
+      work     for tools/count: OPERATION (put, put-lz4, leave, take, open, verify) so many times in the channel D, on one
+               thread; measures and prints nothing
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
       --rounds N       how often each is measured, in turn (default: 9; raw and log 5; curve 3)
@@ -27,14 +29,14 @@ private let usage = """
       --lines F        commit, put, take, written, verify: bodies are the lines of F, and the channel compresses them
                        with LZ4; else it does not compress; bars, curve: for what is about lines, which is skipped without
       --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000);
-                       verify: events in the log (default: 1000000)
+                       verify: events in the log (default: 1000000); work: events, in hundreds (default: 1000)
       --html F         curve: writes a page with drawings and all figures to F
       --full           ready: 10,000,000 queued events, too
       --format F       text or json (default: text)
       --verbose        every round of everything, in text (json always has them)
 
     The files are removed at the end. They take up to 4 GB; those of ready three times the bodies of all its events.
-    Exit codes: 0 measured, 64 wrong arguments, 74 an operation failed, 130 interrupted.
+    Exit codes: 0 measured, 64 wrong arguments, 69 work: no CRC-32C instruction, 74 an operation failed, 130 interrupted.
     """
 
 /// The whole program: parses, measures, prints, and ends the process.
@@ -45,6 +47,7 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             exit(0)
         }
         if options.command == .life { try Life(options).run() }
+        if let operation = options.operation { try CountedWork(options, operation).run() }
         print(try measure(options))
         exit(0)
     } catch let error as UsageError {
@@ -53,6 +56,9 @@ func run(_ arguments: ArraySlice<String>) -> Never {
     } catch is Interruption {
         complain("interrupted")
         exit(130)
+    } catch let error as MissingInstruction {
+        complain("\(error)")
+        exit(69)
     } catch {
         complain("\(error)")
         exit(74)
@@ -82,7 +88,7 @@ func measure(_ options: Options, _ workplace: Workplace) throws -> Report {
     case .written: try WrittenBenchmark(options, workplace, bodies).run()
     case .verify: try VerifyBenchmark(options, workplace, bodies).run()
     case .curve: try CurveBenchmark(options, workplace).run()
-    case .bars, .life: preconditionFailure("\(options.command) is not one measurement")
+    case .bars, .life, .work: preconditionFailure("\(options.command) is not one measurement")
     }
 }
 

@@ -4,11 +4,15 @@ struct Options: Sendable {
         case raw, log, commit, put, take, ready, written, verify, curve, bars
         /// One process of `ready`, started by it and killed by it.
         case life
+        /// One process of `tools/count`.
+        case work
     }
 
     enum Format: String { case text, json }
 
     let command: Command
+    /// Of `work`.
+    var operation: CountedWork.Operation?
     var directory = "."
     var seconds: Double
     var rounds: Int
@@ -41,6 +45,7 @@ struct Options: Sendable {
         guard let name = rest.popFirst(), !arguments.contains("--help"), !arguments.contains("-h") else { return nil }
         guard let command = Command(rawValue: name) else { throw UsageError("there is no command '\(name)'") }
         self.init(command)
+        if command == .work { operation = try Self.operation(rest.popFirst()) }
         while let option = rest.popFirst() {
             guard command.options.contains(option) else {
                 throw UsageError(
@@ -50,6 +55,14 @@ struct Options: Sendable {
             guard let value = rest.popFirst() else { throw UsageError("'\(option)' lacks its value") }
             try set(option, value)
         }
+    }
+
+    private static func operation(_ name: String?) throws(UsageError) -> CountedWork.Operation {
+        guard let operation = name.flatMap(CountedWork.Operation.init) else {
+            let all = CountedWork.Operation.allCases.map(\.rawValue).joined(separator: " ")
+            throw UsageError("'work' takes one of \(all)\(name.map { ", not '\($0)'" } ?? "")")
+        }
+        return operation
     }
 
     private mutating func setFlag(_ option: String) -> Bool {
@@ -118,6 +131,7 @@ extension Options.Command {
         case .ready: all + ["--events", "--body", "--full"]
         case .written: all + ["--producers", "--batch", "--body", "--lines"]
         case .life: ["--dir", "--events", "--body", "--hold"]
+        case .work: ["--dir", "--events"]
         }
     }
 
@@ -126,14 +140,14 @@ extension Options.Command {
         switch self {
         case .raw, .log: 5
         case .curve: 3
-        case .commit, .put, .take, .ready, .written, .verify, .bars, .life: 9
+        case .commit, .put, .take, .ready, .written, .verify, .bars, .life, .work: 9
         }
     }
 
     /// So that a run with defaults ends within a minute (but for curve and bars).
     fileprivate var seconds: Double {
         switch self {
-        case .raw, .log, .commit, .ready, .written, .verify, .bars, .life: 1
+        case .raw, .log, .commit, .ready, .written, .verify, .bars, .life, .work: 1
         case .put, .take: 0.2
         case .curve: 0.1
         }
