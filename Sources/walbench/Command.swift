@@ -15,6 +15,8 @@ private let usage = """
       curve    puts by producers, batch and body: rates, latencies, groups, bytes, processor time, memory
       scale    opening, puts, takes and memory by the number of queued events
       bars     all of them, one after the other: each bar with its ratio, and the field beside it
+      work     for tools/count: OPERATION (put, put-lz4, leave, take, open, verify) so many times in the channel D, on one
+               thread; measures and prints nothing
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
       --rounds N       how often each is measured, in turn (default: 9; raw, log, scale 5; curve 3)
@@ -29,14 +31,14 @@ private let usage = """
                        with LZ4; else it does not compress; bars, curve: for what is about lines, which is skipped without
       --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000);
                        verify: events in the log (default: 1000000); scale: queued events (default:
-                       0,1000000,10000000)
+                       0,1000000,10000000); work: events, in hundreds (default: 1000)
       --html F         curve: writes a page with drawings and all figures to F
       --full           ready: 10,000,000 queued events, too; scale: 100,000,000
       --format F       text or json (default: text)
       --verbose        every round of everything, in text (json always has them)
 
     The files are removed at the end. They take up to 4 GB; those of ready three times the bodies of all its events.
-    Exit codes: 0 measured, 64 wrong arguments, 74 an operation failed, 130 interrupted.
+    Exit codes: 0 measured, 64 wrong arguments, 69 work: no CRC-32C instruction, 74 an operation failed, 130 interrupted.
     """
 
 /// The whole program: parses, measures, prints, and ends the process.
@@ -51,6 +53,7 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             try Stage(options).run()
             exit(0)
         }
+        if let operation = options.operation { try CountedWork(options, operation).run() }
         print(try measure(options))
         exit(0)
     } catch let error as UsageError {
@@ -59,6 +62,9 @@ func run(_ arguments: ArraySlice<String>) -> Never {
     } catch is Interruption {
         complain("interrupted")
         exit(130)
+    } catch let error as MissingInstruction {
+        complain("\(error)")
+        exit(69)
     } catch {
         complain("\(error)")
         exit(74)
@@ -89,7 +95,7 @@ func measure(_ options: Options, _ workplace: Workplace) throws -> Report {
     case .verify: try VerifyBenchmark(options, workplace, bodies).run()
     case .curve: try CurveBenchmark(options, workplace).run()
     case .scale: try ScaleBenchmark(options, workplace, bodies).run()
-    case .bars, .life, .stage: preconditionFailure("\(options.command) is not one measurement")
+    case .bars, .life, .stage, .work: preconditionFailure("\(options.command) is not one measurement")
     }
 }
 

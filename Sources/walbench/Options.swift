@@ -4,11 +4,15 @@ struct Options: Sendable {
         case raw, log, commit, put, take, ready, written, verify, curve, scale, bars
         /// One process of `ready`, started by it and killed by it; one of `scale`.
         case life, stage
+        /// One process of `tools/count`.
+        case work
     }
 
     enum Format: String { case text, json }
 
     let command: Command
+    /// Of `work`.
+    var operation: CountedWork.Operation?
     var directory = "."
     var seconds: Double
     var rounds: Int
@@ -43,6 +47,7 @@ struct Options: Sendable {
         guard let name = rest.popFirst(), !arguments.contains("--help"), !arguments.contains("-h") else { return nil }
         guard let command = Command(rawValue: name) else { throw UsageError("there is no command '\(name)'") }
         self.init(command)
+        if command == .work { operation = try Self.operation(rest.popFirst()) }
         while let option = rest.popFirst() {
             guard command.options.contains(option) else {
                 throw UsageError(
@@ -52,6 +57,14 @@ struct Options: Sendable {
             guard let value = rest.popFirst() else { throw UsageError("'\(option)' lacks its value") }
             try set(option, value)
         }
+    }
+
+    private static func operation(_ name: String?) throws(UsageError) -> CountedWork.Operation {
+        guard let operation = name.flatMap(CountedWork.Operation.init) else {
+            let all = CountedWork.Operation.allCases.map(\.rawValue).joined(separator: " ")
+            throw UsageError("'work' takes one of \(all)\(name.map { ", not '\($0)'" } ?? "")")
+        }
+        return operation
     }
 
     private mutating func setFlag(_ option: String) -> Bool {
@@ -123,6 +136,7 @@ extension Options.Command {
         case .scale: all + ["--seconds", "--events", "--body", "--lines", "--full"]
         case .life: ["--dir", "--events", "--body", "--hold"]
         case .stage: all + ["--seconds", "--events", "--body", "--lines", "--fill"]
+        case .work: ["--dir", "--events"]
         }
     }
 
@@ -132,14 +146,14 @@ extension Options.Command {
         case .raw, .log: 5
         case .curve: 3
         case .scale, .stage: 5
-        case .commit, .put, .take, .ready, .written, .verify, .bars, .life: 9
+        case .commit, .put, .take, .ready, .written, .verify, .bars, .life, .work: 9
         }
     }
 
     /// So that a run with defaults ends within a minute (but for curve and bars).
     fileprivate var seconds: Double {
         switch self {
-        case .raw, .log, .commit, .ready, .written, .verify, .scale, .bars, .life, .stage: 1
+        case .raw, .log, .commit, .ready, .written, .verify, .scale, .bars, .life, .stage, .work: 1
         case .put, .take: 0.2
         case .curve: 0.1
         }

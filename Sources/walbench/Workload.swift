@@ -52,11 +52,11 @@ struct Workload: Sendable {
             raw: try Self.encode(batch(thread: thread, turn: turn), id: UInt64(turn)))
     }
 
-    private static func encode(_ events: [Event], id: UInt64) throws(FormatError) -> [UInt8] {
+    static func encode(_ events: [Event], id: UInt64) throws(FormatError) -> [UInt8] {
         try TransactionBatch(type: .put, transactions: [Transaction(id: id, events: events)]).encode()
     }
 
-    private static func event(_ body: [UInt8]) -> Event {
+    static func event(_ body: [UInt8]) -> Event {
         Event(
             headers: [
                 EventHeader(key: "host", value: Array("web-1.example".utf8)),
