@@ -31,7 +31,12 @@ struct BarsBenchmark {
             defer { workplace.remove() }
             let report = try measure(options, workplace)
             machine = Machine(workplace)
-            comparisons += report.comparisons.filter { $0.bar != nil }
+            let isOfLines = options.linesPath != nil
+            comparisons += report.comparisons.filter { $0.bar != nil }.map { comparison in
+                var named = comparison
+                if isOfLines { named.series += ", real lines" }
+                return named
+            }
             if options.linesPath == nil { field.note(report) }
         }
         return report(comparisons + field.comparisons, machine!)
@@ -60,7 +65,7 @@ struct BarsBenchmark {
 
     // MARK: Report
 
-    private static let widths = [5, 44, 36, 7, 15, 8, 4]
+    private static let widths = [5, 67, 39, 7, 15, 8, 4]
 
     private func report(_ comparisons: [Comparison], _ machine: Machine) -> Report {
         let sorted = comparisons.sorted { $0.name < $1.name }

@@ -50,7 +50,8 @@ struct Field {
     mutating func note(_ report: Report) {
         rawPerSecond.merge(report.writesPerSecond) { $1 }
         for series in report.series {
-            for rival in Self.rivals where rival.series == series.name {
+            let isKnown = comparisons.contains { $0.series == series.name }
+            for rival in Self.rivals where rival.series == series.name && !isKnown {
                 // Blocks of the device may be larger.
                 guard let here = rawPerSecond[rival.rawBytes] else { continue }
                 let expected = rival.eventsPerSecond * here / rival.rawPerSecond
