@@ -162,7 +162,7 @@ extension StoredFrame {
     /// From the log. nil when the payload is not valid though its checksums are right: forged, or of a faulty writer.
     convenience init?(_ frame: LogFrame) {
         let header = frame.header
-        guard let raw = try? FramePayload.decompress(frame.payload.rawSpan, header: header),
+        guard let raw = try? FramePayload.decompress(frame.payload, header: header),
             let index = try? PutFrameIndex(
                 indexing: raw.rawSpan, eventCount: header.eventCount, transactionCount: header.transactionCount)
         else { return nil }
