@@ -42,7 +42,7 @@ extension ChannelState {
     }
 
     private func raw(_ frame: ReplayedFrame) throws(FormatError) -> [UInt8] {
-        try FramePayload.decompress(frame.payload.rawSpan, header: frame.header)
+        try FramePayload.decompress(frame.payload, header: frame.header)
     }
 
     private func check(_ name: String, _ frame: ReplayedFrame) throws(FormatError) {

@@ -103,7 +103,11 @@ extension FileChannel {
     /// were recorded; with some events found already, those are given, and the error is left to the next take.
     private func gather(into draft: TakeDraft, _ maxEvents: Int, _ maxBytes: Int) throws(ChannelError) {
         taking.take(runtime)
-        defer { taking.give(runtime) }
+        defer {
+            let isBehind = store.shouldReadAhead
+            taking.give(runtime)
+            if isBehind { readAhead() }
+        }
         var gathering = Gathering(self, maxEvents: maxEvents, maxBytes: maxBytes)
         do throws(ChannelError) { try gathering.run() } catch {
             guard !gathering.events.isEmpty else {
@@ -129,6 +133,16 @@ extension FileChannel {
         }
         draft.begin(gathering.events, gathering.ranges)
         wake(woken)
+    }
+
+    /// In the background, while the take is worked on and committed; whoever wants the turn is let before it. (It holds no
+    /// channel: the last one to hold that must not be work in the background.)
+    private func readAhead() {
+        runtime.schedule(after: 0) { [store, taking, runtime] in
+            guard taking.takeIfFree() else { return }
+            store.readAhead(unless: { taking.isWanted })
+            taking.give(runtime)
+        }
     }
 
     /// In the weaker durabilities: what is handed out must not be lost and its numbers given to other events, for a sink

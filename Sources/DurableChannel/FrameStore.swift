@@ -5,8 +5,9 @@ internal import SegmentedLog
 /// Finds the put frame that holds a sequence: in the tail cache, among the last ones that were used, else in the log, by
 /// reading on in order where that is near and by looking the place up where it is not.
 ///
-/// One thread at a time: guarded by the channel's turn for taking. Memory: a few frames and one window of the reader.
-final class FrameStore {
+/// One thread at a time: guarded by the channel's turn for taking. Memory: a few frames, one MiB of them (or one that is
+/// larger) read ahead, and one window of the reader.
+final class FrameStore: @unchecked Sendable {
     enum Found {
         case frame(StoredFrame)
         /// These sequences are gone; the range says where they stood.
@@ -28,7 +29,7 @@ final class FrameStore {
 
     private let log: Log
     private let ledger: PointerLedger
-    private var reader: LogReader?
+    private var reader: PutReader?
     /// Where the reader's next put frame begins, or later.
     private var readerNext = EventSequence(0)
     /// Used lately, the last one last.
@@ -37,6 +38,7 @@ final class FrameStore {
 
     /// Reading on beats looking up when what lies between is not much more than a segment's headers.
     private static let nearEvents: UInt64 = 65_536
+    private static let aheadBytes = 1 << 20
 
     init(_ log: Log, _ ledger: PointerLedger, recentBytes: Int) {
         self.log = log
@@ -66,7 +68,7 @@ final class FrameStore {
 
     private func read(_ sequence: EventSequence) throws(LogError) -> Found {
         if reader == nil || readerNext > sequence || sequence.rawValue - readerNext.rawValue > Self.nearEvents {
-            reader = log.makeReader(at: sequence)
+            reader = PutReader(log.makeReader(at: sequence))
             readerNext = sequence
         }
         var held: DamagedRange?
@@ -75,7 +77,7 @@ final class FrameStore {
         // segments that is older than this look.
         let segments = log.segments
         let segment = segments.last { $0.baseSequence <= sequence }
-        reader = log.makeReader(from: segment.map { LSN(segment: $0.number, offset: 0) })
+        reader = PutReader(log.makeReader(from: segment.map { LSN(segment: $0.number, offset: 0) }))
         readerNext = segment?.baseSequence ?? EventSequence(1)
         held = nil
         return try readOn(to: sequence, &held) ?? notFound(sequence, held, segments)
@@ -83,20 +85,16 @@ final class FrameStore {
 
     /// nil when the reader has come to the end of the log. `held`: the last place on the way that the disk did not give.
     private func readOn(to sequence: EventSequence, _ held: inout DamagedRange?) throws(LogError) -> Found? {
-        while let item = try reader!.next() {
+        while let item = try reader!.next(reaching: sequence) {
             switch item {
             case .frame(let frame):
-                guard frame.header.type == .put else { continue }
-                let range = frame.sequences
-                readerNext = range.end
-                if range.end <= sequence { continue }
-                if range.first > sequence {
+                readerNext = frame.end
+                if frame.base > sequence {
                     // The frame is asked for again when its turn comes.
                     reader = nil
-                    return .missing(SequenceRange(first: sequence, end: range.first), frame.lsn)
+                    return .missing(SequenceRange(first: sequence, end: frame.base), frame.lsn)
                 }
-                guard let stored = StoredFrame(frame) else { return .lost(frame.whole) }
-                return .frame(keep(stored))
+                return .frame(keep(frame))
             case .damage(let range), .unreadable(let range):
                 readerNext = max(readerNext, range.endSequence)
                 let isHeld = if case .unreadable = item { true } else { false }
@@ -116,6 +114,14 @@ final class FrameStore {
         }
         reader = nil
         return nil
+    }
+
+    /// The log is being read in order, and there is little in hand for the next take.
+    var shouldReadAhead: Bool { reader.map { $0.aheadBytes < Self.aheadBytes / 2 } ?? false }
+
+    /// Reads on while nobody waits for the turn.
+    func readAhead(unless isWanted: () -> Bool) {
+        while let reader, reader.aheadBytes < Self.aheadBytes, !isWanted(), reader.readAhead() {}
     }
 
     private func notFound(
@@ -162,7 +168,7 @@ extension StoredFrame {
     /// From the log. nil when the payload is not valid though its checksums are right: forged, or of a faulty writer.
     convenience init?(_ frame: LogFrame) {
         let header = frame.header
-        guard let raw = try? FramePayload.decompress(frame.payload.rawSpan, header: header),
+        guard let raw = try? FramePayload.decompress(frame.payload, header: header),
             let index = try? PutFrameIndex(
                 indexing: raw.rawSpan, eventCount: header.eventCount, transactionCount: header.transactionCount)
         else { return nil }

@@ -10,13 +10,15 @@ public struct TakenEvent: Sendable {
     /// How often it was handed out and rolled back before, as far as is known (a crash loses the last ones).
     public let deliveryCount: UInt64
     let frame: StoredFrame
-    let view: EventView
+    let place: EventPlace
+
+    private var view: EventView { EventView(raw: frame.raw, place: place) }
 
     /// Wall-clock time of its commit, in nanoseconds since 1970. For people: nothing is ordered by it.
     public var commitTime: UInt64 { frame.commitTime }
     /// The body, as a slice of the frame's payload.
     public var body: ArraySlice<UInt8> { view.body }
-    public var bodyBytes: Int { view.bodyBytes }
+    public var bodyBytes: Int { Int(place.bodyBytes) }
     /// The headers in their order, decoded anew at each call.
     public var headers: [EventHeader] { view.headers }
     public var extensions: [EventExtension] { view.extensions }
@@ -90,7 +92,7 @@ public struct TakenEvents: RandomAccessCollection, Sendable {
         return TakenEvent(
             sequence: sequence, isRedelivered: sequence < piece.markedBelow,
             deliveryCount: deliveryCounts.isEmpty ? 0 : deliveryCounts[sequence.rawValue] ?? 0, frame: piece.frame,
-            view: EventView(raw: piece.frame.raw, place: place))
+            place: place)
     }
 
     mutating func append(_ piece: Piece) {

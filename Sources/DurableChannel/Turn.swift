@@ -24,6 +24,17 @@ final class Turn: @unchecked Sendable {
         return true
     }
 
+    /// For work that may not wait.
+    func takeIfFree() -> Bool {
+        lock.withLock {
+            defer { isTaken = true }
+            return !isTaken
+        }
+    }
+
+    /// Somebody waits for it.
+    var isWanted: Bool { lock.withLock { !waiting.isEmpty } }
+
     /// Hands it to the one who has waited longest.
     func give(_ runtime: any Runtime) {
         let next = lock.withLock { () -> WaitCell? in

@@ -57,6 +57,15 @@ public struct FramePayload: Sendable {
     /// The shortest frame that holds it.
     public var minimumFrameBytes: Int { Frame.minimumBytes(storedBytes: bytes.count) }
 
+    /// As ``decompress(_:header:)-(RawSpan,_)``, from bytes of one's own: what was not compressed is not copied.
+    public static func decompress(_ stored: [UInt8], header: FrameHeader) throws(FormatError) -> [UInt8] {
+        let isRaw = header.compression == .none && header.rawBytes == header.storedBytes
+        guard isRaw, stored.count == Int(header.storedBytes) else {
+            return try decompress(stored.rawBytes, header: header)
+        }
+        return stored
+    }
+
     /// The raw payload of a verified frame. `stored` is exactly the stored payload that follows its header.
     ///
     /// Allocates `rawBytes`, which is at most 64 MiB and at most 255 times the stored bytes. Throws `doesNotDecompress`

@@ -3,17 +3,32 @@
 
 extension RawSpan {
     /// True when the range is UTF-8. Allocates nothing; ASCII is looked at eight bytes at a time.
+    @inline(__always)
     func isUTF8(_ range: Range<Int>) -> Bool {
+        isASCII(range) || isUTF8BeyondASCII(range)
+    }
+
+    /// Most texts are keys of a few bytes: of those, and of what is left at the end, the last bytes are looked at twice
+    /// rather than one by one.
+    private func isASCII(_ range: Range<Int>) -> Bool {
         var offset = range.lowerBound
-        while range.upperBound - offset >= 8 {
-            if loadInteger(at: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return isUTF8BeyondASCII(range) }
-            offset += 8
+        let end = range.upperBound
+        var bits: UInt64 = 0
+        if range.count >= 8 {
+            while end - offset > 8 {
+                bits |= loadInteger(at: offset)
+                offset += 8
+            }
+            bits |= loadInteger(at: end - 8)
+        } else if range.count >= 4 {
+            bits = UInt64(loadInteger(at: offset, as: UInt32.self) | loadInteger(at: end - 4, as: UInt32.self))
+        } else {
+            while offset < end {
+                bits |= UInt64(loadInteger(at: offset, as: UInt8.self))
+                offset += 1
+            }
         }
-        while offset < range.upperBound {
-            if loadInteger(at: offset, as: UInt8.self) & 0x80 != 0 { return isUTF8BeyondASCII(range) }
-            offset += 1
-        }
-        return true
+        return bits & 0x8080_8080_8080_8080 == 0
     }
 
     private func isUTF8BeyondASCII(_ range: Range<Int>) -> Bool {

@@ -236,7 +236,7 @@ extension LogOpening {
     /// The same frame for another place.
     static func again(_ frame: ReplayedFrame) throws(LogError) -> FramePayload {
         do throws(FormatError) {
-            let raw = try FramePayload.decompress(frame.payload.rawSpan, header: frame.header)
+            let raw = try FramePayload.decompress(frame.payload, header: frame.header)
             return try FramePayload(
                 type: frame.header.type, eventCount: frame.header.eventCount,
                 transactionCount: frame.header.transactionCount, raw: raw, compression: frame.header.compression)

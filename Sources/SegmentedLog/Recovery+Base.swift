@@ -73,7 +73,7 @@ extension Recovery {
 
     private static func snapshot(_ header: FrameHeader, at offset: UInt64, in window: SegmentWindow) -> Snapshot? {
         guard let payload = try? window.payload(of: header, at: offset),
-            let raw = try? FramePayload.decompress(payload.rawSpan, header: header)
+            let raw = try? FramePayload.decompress(payload, header: header)
         else { return nil }
         return try? Snapshot(decoding: raw.rawSpan)
     }
