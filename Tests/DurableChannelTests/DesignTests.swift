@@ -12,7 +12,8 @@ import Testing
 
     @Test func eachFaultHasTestsThatExist() throws {
         let start = try #require(Self.design.range(of: "## 13. "))
-        let rows = Self.design[start.upperBound...].split(separator: "\n").filter { $0.hasPrefix("| ") }
+        let rows = Self.design[start.upperBound...].split(separator: "\n").prefix { !$0.hasPrefix("## ") }
+            .filter { $0.hasPrefix("| ") }
         let faults = rows.dropFirst(2).map { $0.split(separator: "|", omittingEmptySubsequences: false) }
         #expect(faults.map { $0.count > 1 ? Int($0[1].trimmed) : nil } == Array(1...44))
         let known = Self.folders.mapValues(Self.tests)
