@@ -279,11 +279,14 @@ struct LogState {
 
     // MARK: Looking
 
-    /// Nothing waits and nothing is under way, and there is something that a mark would vouch for.
+    /// Nothing waits and nothing is under way, and there is something that a mark would vouch for. (It changes nothing. As a
+    /// plain getter it would be asked of a copy of the whole state, after each group.)
     var isIdle: Bool {
-        guard case .running = phase else { return false }
-        return pending.isEmpty && inFlight.isEmpty && !isClosing && lastFrame != .mark && lastFrame != .close
-            && lastFrame != .open
+        mutating get {
+            guard case .running = phase else { return false }
+            return pending.isEmpty && inFlight.isEmpty && !isClosing && lastFrame != .mark && lastFrame != .close
+                && lastFrame != .open
+        }
     }
 
     /// The append whose thread should look for work next.

@@ -63,6 +63,18 @@ struct BarsBenchmark {
         ]
     }
 
+    /// How many times as fast as the best rival of each column, drawn.
+    private func field(_ comparisons: [Comparison]) -> [String] {
+        comparisons.filter { $0.name == Field.name && $0.isAtLeast }.map { comparison in
+            let median = comparison.statistics.median
+            return row(
+                [comparison.series, comparison.rival, decimal(median, 2)], widths: [Self.widths[1], 12, 5], names: 2)
+                + "  " + String(repeating: "#", count: min(60, Int((median * Self.charactersForOne).rounded())))
+        }
+    }
+
+    private static let charactersForOne = 8.0
+
     // MARK: Report
 
     private static let widths = [5, 67, 39, 7, 15, 8, 4]
@@ -90,7 +102,7 @@ struct BarsBenchmark {
         if options.linesPath == nil {
             text.append("skipped, for want of --lines: B4, B5 and B8 with real lines and LZ4")
         }
-        text.append(Field.explanation)
+        text += ["", Field.explanation] + field(sorted)
         return Report(
             text: text,
             json: .object([

@@ -27,6 +27,8 @@ struct Comparison {
     var series = ""
     /// What is divided by what.
     var what: String
+    /// Whose figure it is divided by, where that is of the field.
+    var rival = ""
     var bar: Bar?
     var pairs: [Double]
 
@@ -54,6 +56,9 @@ struct Comparison {
             + row([name, what, decimal(statistics.median, 2), verdict], widths: Self.widths, names: 2)
             + "   pairs " + allPairs
     }
+
+    /// More is better.
+    var isAtLeast: Bool { if case .atLeast? = bar { true } else { false } }
 
     var allPairs: String { pairs.map { decimal($0, 2) }.joined(separator: " ") }
 

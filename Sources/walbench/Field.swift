@@ -30,8 +30,9 @@ struct Field {
     private static let restartMilliseconds = 15.0
     private static let restart = "1,000,000 queued"
 
+    static let name = "field"
     static let explanation =
-        "  field: the best rival of each column as it was measured once on a similar machine (DESIGN.md, chapter 15), "
+        "field: the best rival of each column as it was measured once on a similar machine (DESIGN.md, chapter 15), "
         + "scaled by raw writes"
 
     private(set) var comparisons: [Comparison] = []
@@ -57,15 +58,15 @@ struct Field {
                 let expected = rival.eventsPerSecond * here / rival.rawPerSecond
                 comparisons.append(
                     Comparison(
-                        name: "field", series: series.name, what: "events/s / \(rival.name), \(whole(expected))",
-                        bar: .atLeast(rival.wanted),
+                        name: Self.name, series: series.name, what: "events/s / \(rival.name), \(whole(expected))",
+                        rival: rival.name, bar: .atLeast(rival.wanted),
                         pairs: series.samples[series.engine]!.map { $0.eventsPerSecond / expected }))
             }
         }
         for opening in report.comparisons where opening.series == Self.restart && opening.what == "ms, checkpoint" {
             comparisons.append(
                 Comparison(
-                    name: "field", series: Self.restart, what: "ms / SQLite 3.40, \(whole(Self.restartMilliseconds))",
+                    name: Self.name, series: Self.restart, what: "ms / SQLite 3.40, \(whole(Self.restartMilliseconds))",
                     bar: .atMost(1), pairs: opening.pairs.map { $0 / Self.restartMilliseconds }))
         }
     }

@@ -4,11 +4,13 @@ import FileIO
 /// thread would have to wait, in the order in which it was asked for, and each look at a clock finds it a microsecond on. So
 /// two runs do the same, instruction by instruction, whatever else the machine does.
 ///
-/// Used by one thread. What is asked for with a delay never runs: no time passes in which nothing is done.
+/// Used by one thread. No time passes in which nothing is done: short pauses (in making a segment ready) are none at all, and what
+/// waits for a while without work (a mark) never runs.
 final class SerialRuntime: Runtime, @unchecked Sendable {
     private var background: [@Sendable () -> Void] = []
     private var now: UInt64 = 1_000_000_000
     private var lastRandom: UInt64 = 0x5ca1_ab1e
+    private static let shortDelay: UInt64 = 1_000_000
 
     func wallClock() -> UInt64 { 1_750_000_000_000_000_000 + monotonicClock() }
 
@@ -26,7 +28,7 @@ final class SerialRuntime: Runtime, @unchecked Sendable {
     }
 
     func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void) {
-        if delay == 0 { background.append(work) }
+        if delay < Self.shortDelay { background.append(work) }
     }
 
     func wait(for cell: WaitCell) -> UInt32 {
