@@ -147,9 +147,9 @@ extension LogState {
         return SegmentRequest(bytes: bytes, mayUseReserve: false, prefersReserve: false)
     }
 
-    /// A quarter of the active segment is left, or appends wait for the next one already.
+    /// A quarter of the active segment is left, or appends wait for the next one already, or a new epoch or closing does.
     var isNearItsEnd: Bool {
-        guard case .running = phase, let active else { return true }
+        guard case .running = phase, !isClosing, let active else { return true }
         return active.cursor > active.segmentBytes / 4 * 3 || pending.first.map { !accepts($0, in: active) } ?? false
     }
 

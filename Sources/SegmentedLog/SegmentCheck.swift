@@ -65,12 +65,21 @@ public struct SegmentCheck: Sendable {
                 note(offset..<next)
                 offset = next
             } else {
-                if case .badPayload(let header) = found {
-                    note(offset..<max(offset + 1, min(offset + UInt64(header.frameBytes), window.end)))
-                }
+                noteEnd(found, at: offset, window)
                 checkedBytes = window.end
                 return
             }
+        }
+    }
+
+    /// Nothing whole follows.
+    private mutating func noteEnd(_ found: SegmentWindow.Probe, at offset: UInt64, _ window: SegmentWindow) {
+        if case .badPayload(let header) = found {
+            note(offset..<max(offset + 1, min(offset + UInt64(header.frameBytes), window.end)))
+        } else if offset < window.end, window.missedSectors || found.isUnreadable,
+            !window.gives(from: offset, to: window.end)
+        {
+            note(offset..<window.end)
         }
     }
 
@@ -87,4 +96,8 @@ public struct SegmentCheck: Sendable {
         }
         return nil
     }
+}
+
+extension SegmentWindow.Probe {
+    fileprivate var isUnreadable: Bool { if case .unreadable = self { true } else { false } }
 }

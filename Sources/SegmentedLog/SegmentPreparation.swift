@@ -30,6 +30,8 @@ final class SegmentPreparation: @unchecked Sendable {
     private static let zerosAtOnce: UInt64 = 512 << 10
     /// Before the next step: as long as the last zeros took, when nobody will soon want the segment.
     private var pause: UInt64 = 0
+    /// What comes meanwhile (a full segment, a failed write, closing) must not wait for it for long.
+    private static let longestPause: UInt64 = 5_000_000
     private static let backOffNanoseconds: UInt64 = 100_000_000
 
     init(_ log: Log, _ request: SegmentRequest) {
@@ -64,7 +66,7 @@ final class SegmentPreparation: @unchecked Sendable {
                     log.state.statistics.bytesWritten += next - from
                     return log.state.isNearItsEnd
                 }
-                if !isUrgent { pause = log.runtime.monotonicClock() - began }
+                if !isUrgent { pause = min(log.runtime.monotonicClock() - began, Self.longestPause) }
                 step = next < end ? .zeros(next) : .identity
             case .firstCopy:
                 // It has its name: whenever the power goes, one of the two copies is whole.
@@ -146,29 +148,44 @@ final class SegmentPreparation: @unchecked Sendable {
 
     /// A spare, when one is as large as is wanted. Those of another size go, as long as they are in the way.
     private func takeSpare(_ bytes: UInt64) throws(FileError) -> Bool {
-        var found: SpareFile?
-        while found?.bytes != bytes {
-            if let found { log.removeSpare(found) }
-            found = log.lock.withLock { () -> SpareFile? in
-                if let index = log.state.spares.lastIndex(where: { $0.bytes == bytes }) {
-                    return log.state.spares.remove(at: index)
-                }
-                let isInTheWay = !log.state.room.hasRoomOnDisk(bytes, for: log.state.claim(of: request))
-                return isInTheWay ? log.state.spares.popLast() : nil
+        while let spare = nextSpare(bytes) {
+            guard spare.bytes == bytes else {
+                log.removeSpare(spare)
+                continue
             }
-            if found == nil { return false }
+            do throws(FileError) {
+                file = try log.directory.open(spare.name, for: .writing(log.writeMethod))
+            } catch {
+                // It is there, and counted, for the next attempt; unless somebody has removed it.
+                guard error.reason == .notFound else {
+                    log.lock.withLock { log.state.spares.insert(spare, at: 0) }
+                    throw error
+                }
+                log.lock.withLock { log.state.room.release(spare.bytes, wasUnused: true) }
+                continue
+            }
+            claimed = spare.bytes
+            name = spare.name
+            makeIdentity(bytes: spare.bytes, kind: .regular)
+            // Written once already: its blocks are allocated, and old frames fail by their salt.
+            step = .identity
+            #if PlantedBugs
+                if PlantedBug.keepIdentityOfSpare.isPlanted { step = .synchronize }
+            #endif
+            return true
         }
-        guard let spare = found else { return false }
-        claimed = spare.bytes
-        name = spare.name
-        makeIdentity(bytes: spare.bytes, kind: .regular)
-        file = try log.directory.open(name, for: .writing(log.writeMethod))
-        // Written once already: its blocks are allocated, and old frames fail by their salt.
-        step = .identity
-        #if PlantedBugs
-            if PlantedBug.keepIdentityOfSpare.isPlanted { step = .synchronize }
-        #endif
-        return true
+        return false
+    }
+
+    /// One that is as large as is wanted; else one that is in the way.
+    private func nextSpare(_ bytes: UInt64) -> SpareFile? {
+        log.lock.withLock {
+            if let index = log.state.spares.lastIndex(where: { $0.bytes == bytes }) {
+                return log.state.spares.remove(at: index)
+            }
+            let isInTheWay = !log.state.room.hasRoomOnDisk(bytes, for: log.state.claim(of: request))
+            return isInTheWay ? log.state.spares.popLast() : nil
+        }
     }
 
     private func takeReserve() throws(FileError) -> Bool {

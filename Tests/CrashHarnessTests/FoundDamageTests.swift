@@ -88,7 +88,7 @@ import Testing
               phase
                 client
                   put 1 10
-              end power 24 random 18033343846399708333
+              end power 16 random 18033343846399708333
             life
               damage garbleIdentity 898462419296729387
               end close

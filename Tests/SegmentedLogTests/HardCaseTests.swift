@@ -1,4 +1,5 @@
 import FileIO
+import Glibc
 import LogFormat
 import SegmentedLog
 import SimulatedFileIO
@@ -115,6 +116,39 @@ import Testing
         world.disk.beforeOperation = nil
         #expect(try again.open(Self.large).tags().last == count - 1)
         #expect(!again.names().contains { $0.hasPrefix("spare-") })
+    }
+
+    /// Out of descriptors for a while: each attempt lost a spare, whose file stayed and was not counted.
+    @Test(arguments: [EMFILE, EIO, ENOENT]) func aSpareThatCannotBeOpenedIsNotForgotten(_ errno: Int32) throws {
+        let world = World()
+        let log = try world.open(Self.large)
+        var count = 0
+        while log.segments.count < 6 {
+            _ = try log.append([put(count, bytes: 900)])
+            count += 1
+        }
+        world.runtime.runUntilIdle()
+        try log.retire(log.segments.dropLast().map(\.number))
+        world.runtime.runUntilIdle()
+        let spares = world.names().count { $0.hasPrefix("spare-") }
+        #expect(spares > 1)
+        world.disk.faults.add(Fault(.open, errno: errno, on: .prefix("spare-"), count: 2))
+        let before = log.segments.count
+        while log.segments.count < before + 3 {
+            // What waits for the segment is told, and tries again.
+            _ = try? log.append([put(count, bytes: 900)])
+            world.runtime.advance(by: 200_000_000)
+            count += 1
+        }
+        world.runtime.runUntilIdle()
+        if errno == ENOENT {
+            // The simulated disk has them still; nothing of the log's does.
+            #expect(world.names().count { $0.hasPrefix("spare-") } <= spares)
+        } else {
+            let files = world.names().filter { $0.hasPrefix("spare-") || $0.hasSuffix(".seg") }
+            #expect(log.room.segmentBytesInUse == UInt64(files.count { world.contents($0).count == 16 << 10 } << 14))
+        }
+        #expect(world.disk.allocatedBytes() <= Self.large.capacityBytes)
     }
 
     /// One segment of another size needs the room of several spares.

@@ -118,4 +118,16 @@ import Testing
         #expect(check.frames < frames.count)
         #expect(check.damagedRanges == 1)
     }
+
+    @Test func anEndThatTheDiskDoesNotGiveIsDamagedToo() throws {
+        for behind in [0, 2048] {
+            let world = try Self.make()
+            let frames = try world.frames(1)
+            let sector = UInt64(frames.last!.offset) / 512 * 512 + UInt64(behind)
+            world.disk.faults.add(World.unreadable(1, sector..<sector + 512))
+            let check = try Self.check(world)
+            #expect(check.damagedRanges == 1, "\(behind) behind the last frame")
+            #expect(check.damaged.last?.upperBound == UInt64(world.contents(World.segment(1)).count))
+        }
+    }
 }
