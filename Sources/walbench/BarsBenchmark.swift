@@ -7,16 +7,14 @@ import LogFormat
 struct BarsBenchmark {
     let options: Options
 
-    init(_ options: Options) { self.options = options }
-
     /// One benchmark, and what is changed of its defaults.
     private struct Part {
         var command: Options.Command
+        var isOfLines = false
         var change: (inout Options) -> Void = { _ in }
     }
 
     func run() throws -> Report {
-        let lines = options.linesPath
         var comparisons: [Comparison] = []
         var machine: Machine?
         var field = Field()
@@ -24,41 +22,41 @@ struct BarsBenchmark {
             var options = Options(part.command)
             options.directory = self.options.directory
             options.rounds = self.options.rounds
+            if part.isOfLines {
+                guard let lines = self.options.linesPath else { continue }
+                options.linesPath = lines
+            }
             part.change(&options)
-            if options.linesPath != nil, lines == nil { continue }
-            tell("\(options.command.rawValue)\(options.linesPath == nil ? "" : " --lines")")
+            tell("\(options.command.rawValue)\(part.isOfLines ? " --lines" : "")")
             let workplace = try Workplace(under: options.directory)
             defer { workplace.remove() }
             let report = try measure(options, workplace)
             machine = Machine(workplace)
-            let isOfLines = options.linesPath != nil
             comparisons += report.comparisons.filter { $0.bar != nil }.map { comparison in
                 var named = comparison
-                if isOfLines { named.series += ", real lines" }
+                if part.isOfLines { named.series += ", real lines" }
                 return named
             }
-            if options.linesPath == nil { field.note(report) }
+            if !part.isOfLines { field.note(report) }
         }
         return report(comparisons + field.comparisons, machine!)
     }
 
     private var parts: [Part] {
-        let lines = options.linesPath ?? ""
-        return [
+        [
             // What scales the figures of the field: three sizes.
             Part(command: .raw) { $0.seconds = 0.2 },
             Part(command: .commit),
             Part(command: .put),
-            Part(command: .put) { options in
-                options.linesPath = lines
+            Part(command: .put, isOfLines: true) { options in
                 options.producers = [8]
                 options.batches = [100]
             },
             Part(command: .take),
-            Part(command: .take) { $0.linesPath = lines },
+            Part(command: .take, isOfLines: true),
             Part(command: .ready) { $0.isFull = true },
             Part(command: .written),
-            Part(command: .written) { $0.linesPath = lines },
+            Part(command: .written, isOfLines: true),
             Part(command: .verify) { $0.batches = [100] },
         ]
     }

@@ -40,6 +40,9 @@ enum Bodies: Sendable {
         }
     }
 
+    /// What is put, for the head of a report.
+    var title: String { "events of \(name) with two headers, \(compression == .lz4 ? "LZ4" : "not compressed")" }
+
     /// The bars of ENGINE.md are for random bodies of 512 B, or for lines.
     var isRandomOfBars: Bool { if case .random(512) = self { true } else { false } }
     var isLines: Bool { if case .lines = self { true } else { false } }

@@ -48,9 +48,9 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             print(usage)
             exit(0)
         }
-        if options.command == .life { try Life(options).run() }
+        if options.command == .life { try Life(options: options).run() }
         if options.command == .stage {
-            try Stage(options).run()
+            try Stage(options: options).run()
             exit(0)
         }
         if let operation = options.operation { try CountedWork(options, operation).run() }
@@ -74,7 +74,7 @@ func run(_ arguments: ArraySlice<String>) -> Never {
 private func measure(_ options: Options) throws -> String {
     Interruption.arm()
     // It has workplaces of its own, one after the other.
-    if options.command == .bars { return try BarsBenchmark(options).run().rendered(as: options.format) }
+    if options.command == .bars { return try BarsBenchmark(options: options).run().rendered(as: options.format) }
     let workplace = try Workplace(under: options.directory)
     defer { workplace.remove() }
     let report = try measure(options, workplace)
@@ -86,15 +86,15 @@ private func measure(_ options: Options) throws -> String {
 func measure(_ options: Options, _ workplace: Workplace) throws -> Report {
     let bodies = try Bodies(options)
     return switch options.command {
-    case .raw: try RawBenchmark(options, workplace).run()
-    case .log: try LogBenchmark(options, workplace).run()
-    case .commit, .put: try PutBenchmark(options, workplace, bodies).run()
-    case .take: try TakeBenchmark(options, workplace, bodies).run()
-    case .ready: try ReadyBenchmark(options, workplace).run()
-    case .written: try WrittenBenchmark(options, workplace, bodies).run()
-    case .verify: try VerifyBenchmark(options, workplace, bodies).run()
-    case .curve: try CurveBenchmark(options, workplace).run()
-    case .scale: try ScaleBenchmark(options, workplace, bodies).run()
+    case .raw: try RawBenchmark(options: options, workplace: workplace).run()
+    case .log: try LogBenchmark(options: options, workplace: workplace).run()
+    case .commit, .put: try PutBenchmark(options: options, workplace: workplace, bodies: bodies).run()
+    case .take: try TakeBenchmark(options: options, workplace: workplace, bodies: bodies).run()
+    case .ready: try ReadyBenchmark(options: options, workplace: workplace).run()
+    case .written: try WrittenBenchmark(options: options, workplace: workplace, bodies: bodies).run()
+    case .verify: try VerifyBenchmark(options: options, workplace: workplace, bodies: bodies).run()
+    case .curve: try CurveBenchmark(options: options, workplace: workplace).run()
+    case .scale: try ScaleBenchmark(options: options, workplace: workplace, bodies: bodies).run()
     case .bars, .life, .stage, .work: preconditionFailure("\(options.command) is not one measurement")
     }
 }

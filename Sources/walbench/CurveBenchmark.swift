@@ -35,11 +35,6 @@ struct CurveBenchmark {
     private static let workloadBytes = 1 << 30
     private static let documents = 10_000
 
-    init(_ options: Options, _ workplace: Workplace) {
-        self.options = options
-        self.workplace = workplace
-    }
-
     private var producers: [Int] { options.producers ?? [1, 2, 4, 8, 16, 64] }
     private var batches: [Int] { options.batches ?? [1, 10, 100, 1000] }
 
@@ -83,7 +78,7 @@ struct CurveBenchmark {
         var options = options
         options.producers = [producers]
         options.batches = [batch]
-        let entry = try PutBenchmark(options, workplace, bodies).entries()[0]
+        let entry = try PutBenchmark(options: options, workplace: workplace, bodies: bodies).entries()[0]
         try workplace.empty()
         return Point(kind: bodies.name, producers: producers, batch: batch, entry: entry)
     }

@@ -60,7 +60,7 @@ struct CurveReport {
             kibibytes(writes.groupBytes), decimal(writes.transactionsInGroup, 1),
             String(point.entry.mostGroupsInFlight), decimal(writes.amplification, 2),
             decimal(point.processorSecondsPerMillion, 2),
-            "\(decimal(Double(point.entry.residentBytes) / 1_048_576, 0)) MiB",
+            mebibytes(Double(point.entry.residentBytes), 0),
         ]
     }
 

@@ -27,6 +27,8 @@ func kibibytes(_ bytes: Double) -> String {
     bytes < 1024 ? "\(decimal(bytes, 0)) B" : "\(decimal(bytes / 1024, 1)) KiB"
 }
 
+func mebibytes(_ bytes: Double, _ digits: Int = 1) -> String { "\(decimal(bytes / 1_048_576, digits)) MiB" }
+
 /// Cells in columns: the first `names` flush left, the others flush right.
 func row(_ cells: [String], widths: [Int], names: Int = 1) -> String {
     zip(cells, widths).enumerated().map { index, cell in

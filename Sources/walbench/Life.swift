@@ -16,8 +16,6 @@ struct Life {
     /// Nobody kills it: it ends by itself.
     private static let longest: UInt64 = 10_000_000_000
 
-    init(_ options: Options) { self.options = options }
-
     /// A capacity with ample room for so many events.
     private func capacityBytes(_ events: Int) -> UInt64 {
         max(8 << 30, UInt64(events) * UInt64(options.bodyBytes + 128) * 3)

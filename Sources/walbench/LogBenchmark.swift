@@ -17,11 +17,6 @@ struct LogBenchmark {
     private static let eventsInBatch = 100
     private static let bodies = Bodies.random(512)
 
-    init(_ options: Options, _ workplace: Workplace) {
-        self.options = options
-        self.workplace = workplace
-    }
-
     func run() throws -> Report {
         let workloads = try Self.appenderCounts.map {
             try Workload(Self.bodies, threads: $0, eventsInBatch: Self.eventsInBatch)

@@ -11,13 +11,6 @@ struct MixedBenchmark {
     let bodies: Bodies
     let batch: Int
 
-    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies, batch: Int) {
-        self.options = options
-        self.workplace = workplace
-        self.bodies = bodies
-        self.batch = batch
-    }
-
     private var producers: Int { options.producers?.first ?? 4 }
 
     func run() throws -> SeriesReport.Entry {

@@ -21,12 +21,6 @@ struct PutBenchmark {
     let workplace: Workplace
     let bodies: Bodies
 
-    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies) {
-        self.options = options
-        self.workplace = workplace
-        self.bodies = bodies
-    }
-
     private var shapes: [Shape] {
         if options.command == .commit { return [Shape(producers: 1, batch: 1)] }
         let all = (options.batches ?? [1, 100]).flatMap { batch in
@@ -40,7 +34,7 @@ struct PutBenchmark {
         SeriesReport(
             options: options,
             title:
-                "events of \(bodies.name) with two headers, \(bodies.compression == .lz4 ? "LZ4" : "not compressed")",
+                bodies.title,
             machine: Machine(workplace), entries: try entries()
         ).report
     }

@@ -14,11 +14,6 @@ struct RawBenchmark {
         var microseconds: [Double] = []
     }
 
-    init(_ options: Options, _ workplace: Workplace) {
-        self.options = options
-        self.workplace = workplace
-    }
-
     func run() throws -> Report {
         let writers = try RawWriter.all(in: workplace)
         var lines = Self.sizes.flatMap { size in

@@ -26,11 +26,6 @@ struct ReadyBenchmark {
     let options: Options
     let workplace: Workplace
 
-    init(_ options: Options, _ workplace: Workplace) {
-        self.options = options
-        self.workplace = workplace
-    }
-
     private var depths: [Int] { (options.events ?? [10_000, 1_000_000]) + (options.isFull ? [10_000_000] : []) }
 
     func run() throws -> Report {

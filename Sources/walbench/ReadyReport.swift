@@ -98,8 +98,6 @@ struct ReadyReport {
         }
     }
 
-    private func mebibytes(_ bytes: Double) -> String { "\(decimal(bytes / 1_048_576, 1)) MiB" }
-
     private func json(_ line: Line) -> JSON {
         .object([
             ("queued", .number(line.statistics(\.queued).median)), ("with", .text(line.variant.rawValue)),

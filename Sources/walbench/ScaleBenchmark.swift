@@ -20,12 +20,6 @@ struct ScaleBenchmark {
     let workplace: Workplace
     let bodies: Bodies
 
-    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies) {
-        self.options = options
-        self.workplace = workplace
-        self.bodies = bodies
-    }
-
     private var depths: [Int] {
         (options.events ?? [0, 1_000_000, 10_000_000]) + (options.isFull ? [100_000_000] : [])
     }
@@ -65,7 +59,7 @@ struct ScaleBenchmark {
     private func report(_ lines: [Line]) -> Report {
         let machine = Machine(workplace)
         var text = [
-            "walbench scale: events of \(bodies.name) with two headers, \(bodies.compression == .lz4 ? "LZ4" : "not compressed"); "
+            "walbench scale: \(bodies.title); "
                 + "\(Stage.producers) producers x \(Stage.batch), 1 taker x \(Stage.eventsInTake), "
                 + "\(count(options.rounds, "round")) of \(options.seconds) s each",
             machine.line, "",
@@ -97,8 +91,6 @@ struct ScaleBenchmark {
                 ("results", .list(lines.map(json))),
             ]))
     }
-
-    private func mebibytes(_ bytes: Double) -> String { "\(decimal(bytes / 1_048_576, 1)) MiB" }
 
     private func json(_ line: Line) -> JSON {
         .object([
@@ -135,8 +127,6 @@ struct Stage {
     static let producers = 4
     static let batch = 100
     static let eventsInTake = 1000
-
-    init(_ options: Options) { self.options = options }
 
     func run() throws {
         let depth = options.events?.first ?? 0

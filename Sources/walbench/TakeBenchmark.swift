@@ -15,18 +15,12 @@ struct TakeBenchmark {
     private static let fewerEventsInTake = 100
     private static let fillers = 4
 
-    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies) {
-        self.options = options
-        self.workplace = workplace
-        self.bodies = bodies
-    }
-
     private var events: Int { options.events?.first ?? 300_000 }
     private var batch: Int { options.batches?.first ?? 100 }
 
     func run() throws -> Report {
         let drains = try [Self.eventsInTake, Self.fewerEventsInTake].map(runDrain)
-        let mixed = try MixedBenchmark(options, workplace, bodies, batch: batch).run()
+        let mixed = try MixedBenchmark(options: options, workplace: workplace, bodies: bodies, batch: batch).run()
         return SeriesReport(
             options: options,
             title: "events of \(bodies.name) with two headers, put \(batch) at a time, "

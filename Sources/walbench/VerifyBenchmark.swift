@@ -14,12 +14,6 @@ struct VerifyBenchmark {
     private static let fillers = 8
     private static let pieceBytes = 1 << 20
 
-    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies) {
-        self.options = options
-        self.workplace = workplace
-        self.bodies = bodies
-    }
-
     private var events: Int { options.events?.first ?? 1_000_000 }
     private var batches: [Int] { options.batches ?? [100, 1] }
 
@@ -49,7 +43,7 @@ struct VerifyBenchmark {
         return SeriesReport(
             options: options,
             title:
-                "events of \(bodies.name) with two headers, \(bodies.compression == .lz4 ? "LZ4" : "not compressed"), in memory",
+                "\(bodies.title), in memory",
             machine: Machine(workplace), entries: zip(series, subjects).map(entry), isTimed: false
         ).report
     }

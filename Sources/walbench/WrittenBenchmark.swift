@@ -33,12 +33,6 @@ struct WrittenBenchmark {
         var amplification: Double { writtenBytes / acceptedBytes }
     }
 
-    init(_ options: Options, _ workplace: Workplace, _ bodies: Bodies) {
-        self.options = options
-        self.workplace = workplace
-        self.bodies = bodies
-    }
-
     private var producers: Int { options.producers?.first ?? 4 }
     private var batch: Int { options.batches?.first ?? 100 }
 
@@ -123,7 +117,7 @@ struct WrittenBenchmark {
         let machine = Machine(workplace)
         var text = [
             "walbench written: \(count(producers, "put")) and \(count(producers, "take")) together, batches of \(batch), "
-                + "events of \(bodies.name) with two headers, \(bodies.compression == .lz4 ? "LZ4" : "not compressed");",
+                + "\(bodies.title);",
             "capacity \(Self.capacityBytes >> 20) MiB, written \(Self.capacitiesInRound) times in each of "
                 + "\(count(options.rounds, "round")) after one to warm up",
             machine.line, "",

@@ -70,6 +70,22 @@ import Testing
         $0.snapshotLimitBytes = 2048
     }
 
+    /// A log of so many segments of which all but the active one were let go, with the number of its events. Some of their files
+    /// are kept as spares.
+    private func drained(_ world: World, segments: Int = 6) throws -> (Log, Int) {
+        let log = try world.open(Self.large)
+        var count = 0
+        while log.segments.count < segments {
+            _ = try log.append([put(count, bytes: 900)])
+            count += 1
+        }
+        world.runtime.runUntilIdle()
+        try log.retire(log.segments.dropLast().map(\.number))
+        world.runtime.runUntilIdle()
+        #expect(world.spares.count > 1)
+        return (log, count)
+    }
+
     /// As many as an eighth of the room for segments holds: once two ended at once, each made the only spare that was kept then,
     /// and one of the two was forgotten: its room was lost until the next opening.
     @Test func retirementsThatEndAtOnceKeepNoMoreSparesThanOneAlone() throws {
@@ -81,29 +97,17 @@ import Testing
             let old = log.segments.dropLast().filter { $0.kind == .regular }.prefix(8).map(\.number)
             for number in old { log.retire([number]) { #expect($0 == nil) } }
             world.runtime.runUntilIdle()
-            let spares = world.names().filter { $0.hasPrefix("spare-") }
+            let spares = world.spares
             #expect(spares.count == most, "seed \(seed): \(world.names())")
-            let files = spares + world.segmentNames()
-            #expect(
-                log.room.segmentBytesInUse == UInt64(files.count { world.contents($0).count == 16 << 10 } << 14),
-                "none is forgotten, seed \(seed)")
+            #expect(log.room.segmentBytesInUse == world.regularSegmentBytes, "none is forgotten, seed \(seed)")
         }
     }
 
     /// What was taken need not be written twice when as much is put again.
     @Test func retiredSegmentsAreUsedAgain() throws {
         let world = World()
-        let log = try world.open(Self.large)
-        var count = 0
-        while log.segments.count < 6 {
-            _ = try log.append([put(count, bytes: 900)])
-            count += 1
-        }
-        world.runtime.runUntilIdle()
-        try log.retire(log.segments.dropLast().map(\.number))
-        world.runtime.runUntilIdle()
-        let spares = world.names().count { $0.hasPrefix("spare-") }
-        #expect(spares > 1)
+        var (log, count) = try drained(world)
+        let spares = world.spares.count
         var zeros = 0
         world.disk.beforeOperation = { if $0.operation == .prewrite { zeros += 1 } }
         let before = log.segments.count
@@ -115,23 +119,14 @@ import Testing
         let again = world.afterPowerCut()
         world.disk.beforeOperation = nil
         #expect(try again.open(Self.large).tags().last == count - 1)
-        #expect(!again.names().contains { $0.hasPrefix("spare-") })
+        #expect(again.spares.isEmpty)
     }
 
     /// Out of descriptors for a while: each attempt lost a spare, whose file stayed and was not counted.
     @Test(arguments: [EMFILE, EIO, ENOENT]) func aSpareThatCannotBeOpenedIsNotForgotten(_ errno: Int32) throws {
         let world = World()
-        let log = try world.open(Self.large)
-        var count = 0
-        while log.segments.count < 6 {
-            _ = try log.append([put(count, bytes: 900)])
-            count += 1
-        }
-        world.runtime.runUntilIdle()
-        try log.retire(log.segments.dropLast().map(\.number))
-        world.runtime.runUntilIdle()
-        let spares = world.names().count { $0.hasPrefix("spare-") }
-        #expect(spares > 1)
+        var (log, count) = try drained(world)
+        let spares = world.spares.count
         world.disk.faults.add(Fault(.open, errno: errno, on: .prefix("spare-"), count: 2))
         let before = log.segments.count
         while log.segments.count < before + 3 {
@@ -143,10 +138,9 @@ import Testing
         world.runtime.runUntilIdle()
         if errno == ENOENT {
             // The simulated disk has them still; nothing of the log's does.
-            #expect(world.names().count { $0.hasPrefix("spare-") } <= spares)
+            #expect(world.spares.count <= spares)
         } else {
-            let files = world.names().filter { $0.hasPrefix("spare-") || $0.hasSuffix(".seg") }
-            #expect(log.room.segmentBytesInUse == UInt64(files.count { world.contents($0).count == 16 << 10 } << 14))
+            #expect(log.room.segmentBytesInUse == world.regularSegmentBytes)
         }
         #expect(world.disk.allocatedBytes() <= Self.large.capacityBytes)
     }
@@ -161,26 +155,17 @@ import Testing
         let old = log.segments.dropLast().filter { $0.kind == .regular }
         try log.retire(old.prefix(6).map(\.number))
         world.runtime.runUntilIdle()
-        let spares = world.names().count { $0.hasPrefix("spare-") }
+        let spares = world.spares.count
         #expect(spares > 1)
         _ = try log.append([put(count, bytes: 75_000)])
-        #expect(world.names().count { $0.hasPrefix("spare-") } < spares)
+        #expect(world.spares.count < spares)
         #expect(world.disk.allocatedBytes() <= Self.large.capacityBytes)
         #expect(try world.afterPowerCut().open(Self.large).tags().last == count)
     }
 
     @Test func aLowerCapacityTakesAsManySparesAsItMust() throws {
         let world = World()
-        let log = try world.open(Self.large)
-        var count = 0
-        while log.segments.count < 8 {
-            _ = try log.append([put(count, bytes: 900)])
-            count += 1
-        }
-        world.runtime.runUntilIdle()
-        try log.retire(log.segments.dropLast().map(\.number))
-        world.runtime.runUntilIdle()
-        #expect(world.names().count { $0.hasPrefix("spare-") } > 1)
+        let (log, _) = try drained(world, segments: 8)
         try log.setCapacity(log.room.capacityBytes - log.room.segmentBudgetBytes + 2 * (16 << 10))
         world.runtime.runUntilIdle()
         #expect(log.room.segmentBytesInUse <= log.room.segmentBudgetBytes, "\(world.names())")
@@ -379,5 +364,14 @@ import Testing
         #expect(world.disk.allocatedBytes() <= World.small().capacityBytes)
         let again = try world.afterPowerCut().open()
         #expect(try again.tags() == Array(0..<count))
+    }
+}
+
+extension World {
+    fileprivate var spares: [String] { names().filter { $0.hasPrefix("spare-") } }
+
+    /// What the files take that are, or can become, segments of 16 KiB.
+    fileprivate var regularSegmentBytes: UInt64 {
+        UInt64((spares + segmentNames()).count { contents($0).count == 16 << 10 } << 14)
     }
 }
