@@ -65,12 +65,7 @@ extension LogOpening {
     /// Between the cut and the `open` frame nothing can be wiped: the block is that of acknowledged frames.
     private func hasLeftOvers(_ segment: ScannedSegment, from cut: UInt64, to cursor: UInt64) -> Bool {
         guard cut < cursor, let window = segment.window() else { return false }
-        var from = cut
-        while let (position, _) = window.nextHeader(from: from), position < cursor {
-            if case .frame = window.probe(at: position, verifyingPayload: true) { return true }
-            from = position + 8
-        }
-        return false
+        return window.nextFrame(from: cut, before: cursor) != nil
     }
 
     /// Left-overs of lower epochs from the place of the new `open` frame on are overwritten, durably, before it is written. Else, once

@@ -276,17 +276,14 @@ public final class LogReader: @unchecked Sendable {
             offset = opening.lsn.offset
             return nil
         }
-        var search = from + 8
-        while let (position, header) = window.nextHeader(from: search) {
+        let next = window.nextFrame(from: from + 8) { position, header in
             let lsn = LSN(segment: segment, offset: position)
-            if counts(header), !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn),
-                case .frame = window.probe(at: position, verifyingPayload: true)
-            {
-                return skip(
-                    to: position, at: position, header.baseSequence,
-                    unreadable || !window.gives(from: from, to: position))
-            }
-            search = position + 8
+            return counts(header) && !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: lsn)
+        }
+        if let next {
+            return skip(
+                to: next.offset, at: next.offset, next.header.baseSequence,
+                unreadable || !window.gives(from: from, to: next.offset))
         }
         return skip(
             to: place.end, at: place.isEnded ? place.end : 0, place.nextBase,

@@ -19,7 +19,7 @@ extension LogState {
             bytes += ticket.frameBytes
         }
         precondition(!tickets.isEmpty, "a group without appends")
-        crowd = max(inFlight.reduce(pending.count) { $0 + $1.tickets.count }, crowd - (crowd + 7) / 8)
+        noteCrowd()
         pending.removeFirst(tickets.count)
         for ticket in tickets { endClaim(of: ticket) }
         return place(frames, tickets: tickets, firstFrames: firstFrames, in: segment, opensEpoch: false)

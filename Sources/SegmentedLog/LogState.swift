@@ -210,6 +210,12 @@ struct LogState {
         inFlight.isEmpty || (inFlight.count < groupsInFlight && pending.count * groupsInFlight >= crowd)
     }
 
+    /// Before a group is taken out of what waits.
+    mutating func noteCrowd() {
+        let present = inFlight.reduce(pending.count) { $0 + $1.tickets.count }
+        crowd = max(present, crowd - (crowd + 7) / 8)
+    }
+
     /// Whether an append can go into a segment: events never into the reserve, which they would pin.
     func accepts(_ ticket: AppendTicket, in segment: ActiveSegment) -> Bool {
         accepts(

@@ -57,9 +57,7 @@ extension Recovery {
                 segment.identity?.segment == number, let window = segment.window()
             else { continue }
             var offset = UInt64(SpaceBudget.identityBytes)
-            while let (position, header) = window.nextHeader(from: offset) {
-                offset = position + 8
-                guard case .frame = window.probe(at: position, verifyingPayload: true) else { continue }
+            while let (position, header) = window.nextFrame(from: offset) {
                 offset = position + UInt64(header.frameBytes)
                 if header.type == .snapshot, let snapshot = Self.snapshot(header, at: position, in: window) {
                     let lsn = LSN(segment: number, offset: position)

@@ -61,9 +61,9 @@ public struct SegmentCheck: Sendable {
                 offset += UInt64(header.frameBytes)
                 checkedBytes = offset
                 if header.type == .seal { return }
-            } else if let next = Self.wholeFrame(in: window, from: offset + 8) {
-                note(offset..<next)
-                offset = next
+            } else if let next = window.nextFrame(from: offset + 8) {
+                note(offset..<next.offset)
+                offset = next.offset
             } else {
                 noteEnd(found, at: offset, window)
                 checkedBytes = window.end
@@ -86,15 +86,6 @@ public struct SegmentCheck: Sendable {
     private mutating func note(_ range: Range<UInt64>) {
         damagedRanges += 1
         if damaged.count < Self.mostRanges { damaged.append(range) }
-    }
-
-    private static func wholeFrame(in window: SegmentWindow, from start: UInt64) -> UInt64? {
-        var search = start
-        while let (position, _) = window.nextHeader(from: search) {
-            if case .frame = window.probe(at: position, verifyingPayload: true) { return position }
-            search = position + 8
-        }
-        return nil
     }
 }
 

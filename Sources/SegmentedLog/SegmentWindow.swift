@@ -140,6 +140,22 @@ final class SegmentWindow {
         return nil
     }
 
+    /// The next whole frame at or after `offset` and before `limit`, of those whose header counts. Headers of what is torn, or does
+    /// not count, are stepped over and not hopped: what they reach over may hold others.
+    func nextFrame(
+        from offset: UInt64, before limit: UInt64 = .max,
+        where counts: (_ offset: UInt64, _ header: FrameHeader) -> Bool = { _, _ in true }
+    ) -> (offset: UInt64, header: FrameHeader)? {
+        var from = offset
+        while from < limit, let (position, header) = nextHeader(from: from), position < limit {
+            if counts(position, header), case .frame = probe(at: position, verifyingPayload: true) {
+                return (position, header)
+            }
+            from = position + 8
+        }
+        return nil
+    }
+
     /// Copies a range as it is, for setting it aside. Unreadable bytes come as zeros.
     func copy(_ range: Range<UInt64>) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -503,18 +503,20 @@ struct TailJudge {
             let end = scan[later].headersEnd ?? scan[later].readableEnd
             // A window is a buffer and a read, and segments that were prepared ahead hold nothing.
             guard from < end, let window = scan[later].window() else { continue }
-            while report.unknown.count < 256, from < end, let (position, header) = window.nextHeader(from: from) {
-                let place = LSN(segment: scan[later].number, offset: position)
-                guard !view.ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: place),
-                    case .frame = window.probe(at: position, verifyingPayload: true)
-                else {
-                    from = position + 8
-                    continue
-                }
+            let (number, ledger) = (scan[later].number, view.ledger)
+            while report.unknown.count < 256,
+                let (position, header) = window.nextFrame(
+                    from: from, before: end,
+                    where: { position, header in
+                        let place = LSN(segment: number, offset: position)
+                        return !ledger.isStale(epoch: header.epoch, nonce: header.nonce, at: place)
+                    })
+            {
                 if header.type != .padding {
                     report.unknown.append(
                         CutFrame(
-                            lsn: place, type: header.type, frameBytes: header.frameBytes,
+                            lsn: LSN(segment: number, offset: position), type: header.type,
+                            frameBytes: header.frameBytes,
                             firstSequence: header.baseSequence,
                             endSequence: EventSequence(header.baseSequence.rawValue + UInt64(header.eventCount))))
                 }

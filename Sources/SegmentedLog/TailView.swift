@@ -134,15 +134,9 @@ struct TailView {
         in window: SegmentWindow, of segment: ScannedSegment, after start: UInt64,
         expecting expected: EventSequence
     ) -> (offset: UInt64, header: FrameHeader)? {
-        var from = start + 8
-        while from < segment.headersEnd ?? window.end, let (position, header) = window.nextHeader(from: from) {
-            let lsn = LSN(segment: window.life.segment, offset: position)
-            if counts(header, at: lsn, expected), case .frame = window.probe(at: position, verifyingPayload: true) {
-                return (position, header)
-            }
-            from = position + 8
+        window.nextFrame(from: start + 8, before: segment.headersEnd ?? window.end) { position, header in
+            counts(header, at: LSN(segment: window.life.segment, offset: position), expected)
         }
-        return nil
     }
 
     /// The next segment with a frame that is valid and counts, and the first such frame of it.
