@@ -9,12 +9,13 @@ extension FileChannel {
         if let producer, producer.id == .none {
             throw ChannelError(.configuration, "a producer's id must not be all zero; choose 16 random bytes")
         }
-        let bytes = try ledger.lock.withLock { () throws(ChannelError) in
+        let (id, bytes) = try ledger.lock.withLock { () throws(ChannelError) in
             try ledger.checkOpen()
-            return ledger.lastPutBytes
+            return (ledger.nextTransactionID(), ledger.lastPutBytes)
         }
-        if let error = log.readOnlyError { throw ChannelError(error) }
-        return PutTransaction(PutDraft(self, producer, reservingBytes: bytes))
+        let limit = try channelCall { () throws(LogError) in try log.appendLimit() }
+        return PutTransaction(
+            PutDraft(self, id, producer, claim: RoomClaim(self, mostBytes: limit), reservingBytes: bytes))
     }
 
     /// Why an append found no room.

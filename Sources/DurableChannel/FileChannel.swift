@@ -286,8 +286,8 @@ public final class FileChannel: @unchecked Sendable {
                 return ([], false)
             }
             ledger.closing = true
-            defer { (ledger.takersWaiting, ledger.puttersWaiting) = ([], []) }
-            return (ledger.takersWaiting + ledger.puttersWaiting, true)
+            defer { (ledger.waiting.takers, ledger.waiting.putters) = ([], []) }
+            return (ledger.waiting.takers + ledger.waiting.putters, true)
         }
         if isFirst {
             for waiter in waiters { waiter.wake() }
@@ -331,7 +331,7 @@ public final class FileChannel: @unchecked Sendable {
             let cell = WaitCell()
             let isQuiet = ledger.lock.withLock { () -> Bool in
                 if ledger.state.isQuiet { return true }
-                ledger.quietWaiting.append(cell)
+                ledger.waiting.closers.append(cell)
                 return false
             }
             if isQuiet { return }
@@ -358,6 +358,7 @@ extension PointerLedger {
     func begin(_ log: Log, _ report: RecoveryReport, _ capacityEvents: UInt64?) {
         lock.withLock {
             self.log = log
+            beginTransactions(of: log.epoch.rawValue)
             // Those that were recorded during the opening came behind what was replayed; the others count nothing twice.
             for loss in report.losses where loss.firstSequence < loss.endSequence {
                 let range = SequenceRange(first: loss.firstSequence, end: loss.endSequence)

@@ -8,21 +8,11 @@ internal import Synchronization
 final class PointerLedger: @unchecked Sendable {
     let lock = Lock()
     // Everything below is guarded by `lock`.
-    var state: ChannelState
-    var cache: TailCache
-    var counters = ChannelCounters()
-    /// Takers that found nothing.
-    var takersWaiting: [Waiter] = []
-    /// Puts that found no room.
-    var puttersWaiting: [Waiter] = []
-    /// Who closes the channel, until no commit is under way.
-    var quietWaiting: [WaitCell] = []
+    private let often: Guarded<Often>
     /// A lease record is on its way: only one at a time, so that the last one in the log is the furthest.
     var leaseUnderWay = false
     var leaseWaiting: [WaitCell] = []
     var openTakes = 0
-    /// Bytes of the last put: the next one is likely to be as long.
-    private(set) var lastPutBytes = 0
     var closing = false {
         didSet { closed.store(closing, ordering: .releasing) }
     }
@@ -32,7 +22,6 @@ final class PointerLedger: @unchecked Sendable {
     /// How closing went, when it is done; and who waits for that.
     var end: Result<Void, ChannelError>?
     var endWaiting: [WaitCell] = []
-    private var lastTransactionID: UInt64 = 0
     /// When what the disk did not give is asked for again.
     var unreadableRetryAt: UInt64 = 0
     /// The frame of the oldest held event, for its age.
@@ -50,9 +39,48 @@ final class PointerLedger: @unchecked Sendable {
     /// The last state that a snapshot had room for.
     private var lastCheckpoint = ClientCheckpoint(through: .nothing, bytes: [])
 
+    /// What every commit comes by.
+    private struct Often {
+        var state: ChannelState
+        var cache: TailCache
+        var counters = ChannelCounters()
+        var waiting = Waiting()
+        var lastTransactionID: UInt64 = 0
+        /// Bytes of the last put: the next one is likely to be as long.
+        var lastPutBytes = 0
+    }
+
+    struct Waiting {
+        /// Found nothing to take.
+        var takers: [Waiter] = []
+        /// Found no room.
+        var putters: [Waiter] = []
+        /// Close the channel when no commit is under way.
+        var closers: [WaitCell] = []
+    }
+
     init(_ state: ChannelState, cacheBytes: Int) {
-        self.state = state
-        cache = TailCache(limitBytes: cacheBytes)
+        often = Guarded(Often(state: state, cache: TailCache(limitBytes: cacheBytes)))
+    }
+
+    var state: ChannelState {
+        _read { yield often.value.state }
+        _modify { yield &often.value.state }
+    }
+
+    var cache: TailCache {
+        _read { yield often.value.cache }
+        _modify { yield &often.value.cache }
+    }
+
+    var counters: ChannelCounters {
+        _read { yield often.value.counters }
+        _modify { yield &often.value.counters }
+    }
+
+    var waiting: Waiting {
+        _read { yield often.value.waiting }
+        _modify { yield &often.value.waiting }
     }
 
     /// For the log: the state, and what it covers.
@@ -89,18 +117,21 @@ extension PointerLedger {
         if closing { throw .closed }
     }
 
-    /// Unique in this opening; the epoch in its upper 24 bits makes it so for the log. (Beside bytes that the disk does not give,
-    /// epochs go on at a multiple of 2^24.)
+    /// Unique in this opening; the epoch that it began with, in the upper 24 bits, makes it so for the log. (Beside bytes that the
+    /// disk does not give, epochs go on at a multiple of 2^24.)
     func nextTransactionID() -> UInt64 {
-        lastTransactionID += 1
-        let epoch = log?.epoch.rawValue ?? 0
-        return (epoch ^ epoch >> 24) << 40 | lastTransactionID
+        often.value.lastTransactionID += 1
+        return often.value.lastTransactionID
     }
+
+    func beginTransactions(of epoch: UInt64) { often.value.lastTransactionID = (epoch ^ epoch >> 24) << 40 }
+
+    var lastPutBytes: Int { often.value.lastPutBytes }
 
     /// A put's events are durable.
     func committed(_ receipt: PutReceipt, raw: [UInt8], commitTime: UInt64, bodyBytes: Int) {
         counters.putTransactions += 1
-        lastPutBytes = min(raw.count, 4 << 20)
+        often.value.lastPutBytes = min(raw.count, 4 << 20)
         guard !receipt.sequences.isEmpty, let lsn = receipt.lsn else { return }
         let first = EventSequence(receipt.sequences.lowerBound)
         state.addVisible(SequenceRange(first: first, end: EventSequence(receipt.sequences.upperBound)))
@@ -120,14 +151,14 @@ extension PointerLedger {
     /// and whoever closes the channel when nothing is under way.
     func woken() -> Woken {
         var woken = Woken()
-        if !takersWaiting.isEmpty, state.hasNext { woken.waiters.append(takersWaiting.removeFirst()) }
-        if !puttersWaiting.isEmpty {
-            woken.waiters += puttersWaiting
-            puttersWaiting = []
+        if !waiting.takers.isEmpty, state.hasNext { woken.waiters.append(waiting.takers.removeFirst()) }
+        if !waiting.putters.isEmpty {
+            woken.waiters += waiting.putters
+            waiting.putters = []
         }
-        if state.isQuiet, !quietWaiting.isEmpty {
-            woken.cells = quietWaiting
-            quietWaiting = []
+        if state.isQuiet, !waiting.closers.isEmpty {
+            woken.cells = waiting.closers
+            waiting.closers = []
         }
         return woken
     }

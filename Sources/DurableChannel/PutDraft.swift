@@ -5,37 +5,55 @@ internal import SegmentedLog
 /// The inside of a ``PutTransaction``: the events encoded so far and the room claimed for them.
 final class PutDraft: @unchecked Sendable {
     let channel: FileChannel
+    private let id: UInt64
     private let stamp: ProducerStamp?
-    private(set) var encoder: PutEncoder
     private var bookmarks: [Bookmark] = []
     private var bookmarkBytes = 0
-    private var claim: RoomClaim
+    /// A transaction is used by one thread at a time.
+    private let events: Guarded<Events>
     private var droppedEvents = 0
     private var isFinished = false
-    private let maximumFrameBytes: Int
 
     /// What a frame takes beside its payload, rounded up.
     private static let frameOverhead = 128
     /// Ranges of the drop record that may go with a put.
     private static let mostDropRanges = 256
 
-    init(_ channel: FileChannel, _ stamp: ProducerStamp?, reservingBytes: Int) {
-        encoder = PutEncoder(reservingBytes: reservingBytes)
+    init(
+        _ channel: FileChannel, _ id: UInt64, _ stamp: ProducerStamp?, claim: RoomClaim, reservingBytes: Int
+    ) {
+        events = Guarded(Events(encoder: PutEncoder(reservingBytes: reservingBytes), claim: claim))
         self.channel = channel
+        self.id = id
         self.stamp = stamp
-        claim = RoomClaim(channel)
-        maximumFrameBytes = channel.log.maximumAppendBytes
+    }
+
+    private struct Events {
+        var encoder: PutEncoder
+        var claim: RoomClaim
+    }
+
+    private(set) var encoder: PutEncoder {
+        _read { yield events.value.encoder }
+        _modify { yield &events.value.encoder }
+    }
+
+    private var claim: RoomClaim {
+        _read { yield events.value.claim }
+        _modify { yield &events.value.claim }
     }
 
     private var ledger: PointerLedger { channel.ledger }
+    private var maximumFrameBytes: Int { claim.mostBytes }
 
     // MARK: Appending
 
     func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(ChannelError) -> AppendOutcome {
-        let needed = try frameBytes(headers, extensions, body.byteCount)
-        if claim.covers(needed, encoder.eventCount + 1) { return try encode(headers, extensions, body) }
+        let measure = PutEncoder.measure(headers, extensions, body.byteCount)
+        let needed = try frameBytes(measure, body.byteCount)
+        if claim.covers(needed, encoder.eventCount + 1) { return try encode(measure, headers, extensions, body) }
         var wait = RoomWait(channel)
         while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
             // Nobody waits, and nothing is given up, for an event that can never be taken.
@@ -48,13 +66,14 @@ final class PutDraft: @unchecked Sendable {
             case .wait(let nanoseconds): wait.block(nanoseconds)
             }
         }
-        return try encode(headers, extensions, body)
+        return try encode(measure, headers, extensions, body)
     }
 
     /// As the blocking one, step by step. What waits for room waits without a thread: threads of the pool are for what
     /// makes room.
     func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
-        let needed = try frameBytes(event.headers, event.extensions, event.body.count)
+        let measure = PutEncoder.measure(event.headers, event.extensions, event.body.count)
+        let needed = try frameBytes(measure, event.body.count)
         var wait = RoomWait(channel)
         while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
             try check(event.headers, event.extensions, event.body.count)
@@ -76,16 +95,14 @@ final class PutDraft: @unchecked Sendable {
                 await wait.suspend(nanoseconds)
             }
         }
-        return try encode(event.headers, event.extensions, event.body.rawSpan)
+        return try encode(measure, event.headers, event.extensions, event.body.rawSpan)
     }
 
     /// Frame bytes of the transaction with one more event. Throws when it can never fit.
-    private func frameBytes(
-        _ headers: [EventHeader], _ extensions: [EventExtension], _ bodyBytes: Int
-    ) throws(ChannelError) -> Int {
+    private func frameBytes(_ measure: PutEncoder.EventMeasure, _ bodyBytes: Int) throws(ChannelError) -> Int {
         precondition(!isFinished, "the transaction is over")
         if ledger.isClosed { throw .closed }
-        let added = PutEncoder.encodedBytes(headers: headers, extensions: extensions, bodyBytes: bodyBytes)
+        let added = measure.encodedBytes
         let raw = encoder.encodedBytes + added + 8 + bookmarkBytes
         guard raw <= FormatConstants.maximumTransactionBytes, raw + Self.frameOverhead + dropBytes <= maximumFrameBytes
         else {
@@ -122,10 +139,10 @@ final class PutDraft: @unchecked Sendable {
     }
 
     private func encode(
-        _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
+        _ measure: PutEncoder.EventMeasure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
     ) throws(ChannelError) -> AppendOutcome {
         do throws(FormatError) {
-            try encoder.append(headers: headers, extensions: extensions, body: body)
+            try encoder.append(measure, headers, extensions, body)
             return .accepted
         } catch {
             throw ChannelError(.invalidEvent, "the event is outside of the limits (\(error)); nothing of it was taken")
@@ -230,7 +247,6 @@ final class PutDraft: @unchecked Sendable {
     private func prepare() throws(ChannelError) -> PutCommit {
         let count = encoder.eventCount
         let bodyBytes = encoder.bodyBytes
-        let id = ledger.lock.withLock { ledger.nextTransactionID() }
         var payload: FramePayload
         var raw: [UInt8] = []
         do throws(FormatError) {

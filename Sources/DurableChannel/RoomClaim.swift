@@ -10,15 +10,16 @@ struct RoomClaim {
     /// Frame bytes of the log.
     private(set) var bytes = 0
     private(set) var events = 0
-    private let mostBytes: Int
+    /// What the frames of one append may have.
+    let mostBytes: Int
 
     /// Claims grow in steps, so that not each event asks for a lock.
     private static let leastStepBytes = 16 << 10
     private static let stepEvents: UInt64 = 256
 
-    init(_ channel: FileChannel) {
+    init(_ channel: FileChannel, mostBytes: Int) {
         self.channel = channel
-        mostBytes = channel.log.maximumAppendBytes
+        self.mostBytes = mostBytes
     }
 
     private var ledger: PointerLedger { channel.ledger }
@@ -87,6 +88,7 @@ struct RoomClaim {
 
     /// Gives up what is left of it.
     mutating func release() {
+        guard bytes > 0 || events > 0 else { return }
         if bytes > 0 { _ = channel.log.changeClaim(from: bytes, to: 0) }
         bytes = 0
         if events > 0 {

@@ -127,15 +127,15 @@ extension PointerLedger {
     /// There may be room. Outside the lock.
     func wakePutters() {
         let waiters = lock.withLock { () -> [Waiter] in
-            defer { puttersWaiting = [] }
-            return puttersWaiting
+            defer { waiting.putters = [] }
+            return waiting.putters
         }
         for waiter in waiters { waiter.wake() }
     }
 
     /// Under the lock.
     fileprivate subscript(_ list: WaitingList) -> [Waiter] {
-        get { list == .takers ? takersWaiting : puttersWaiting }
-        set { if list == .takers { takersWaiting = newValue } else { puttersWaiting = newValue } }
+        get { list == .takers ? waiting.takers : waiting.putters }
+        set { if list == .takers { waiting.takers = newValue } else { waiting.putters = newValue } }
     }
 }

@@ -28,7 +28,7 @@ internal import Glibc
         unsafe pthread_mutex_unlock(mutex)
     }
 
-    public func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    @inlinable public func withLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         lock()
         defer { unlock() }
         return try body()

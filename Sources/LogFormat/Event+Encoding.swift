@@ -12,6 +12,42 @@ extension Event {
         return total
     }
 
+    /// ``encodedBytes(headers:extensions:bodyBytes:)`` and the rest of what is to be known of an event before it is encoded, in
+    /// one pass over its headers.
+    struct Measure {
+        var bytes: Int
+        /// All limits are kept, but that a key may stand twice.
+        var isWithinLimits: Bool
+        /// Two keys are equally long: only such can be the same.
+        var mayRepeatKey = false
+    }
+
+    static func measure(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Measure {
+        var measure = Measure(
+            bytes: EventLayout.byteCount + bodyBytes,
+            isWithinLimits: headers.count <= FormatConstants.maximumHeaders
+                && bodyBytes <= FormatConstants.maximumBodyBytes)
+        // One bit for a length, or for a few that are 64 apart.
+        var lengths: UInt64 = 0
+        let headers = headers.span
+        for index in headers.indices {
+            let keyBytes = headers[index].key.utf8.count
+            let valueBytes = headers[index].value.count
+            measure.bytes += EventHeaderLayout.byteCount + keyBytes + valueBytes
+            if !FormatConstants.nameBytes.contains(keyBytes) || valueBytes > FormatConstants.maximumValueBytes {
+                measure.isWithinLimits = false
+            }
+            let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: keyBytes)
+            if lengths & bit != 0 { measure.mayRepeatKey = true }
+            lengths |= bit
+        }
+        if !extensions.isEmpty {
+            measure.bytes += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions)
+            if (try? EventExtension.check(extensions)) == nil { measure.isWithinLimits = false }
+        }
+        return measure
+    }
+
     /// Checks all limits before it is encoded, but not whether a key stands twice.
     static func check(
         headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int

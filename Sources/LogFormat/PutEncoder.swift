@@ -33,8 +33,31 @@ public struct PutEncoder: Sendable {
     public mutating func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(FormatError) {
-        try Event.check(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
-        let added = Event.encodedBytes(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
+        try append(Self.measure(headers, extensions, body.byteCount), headers, extensions, body)
+    }
+
+    /// What an event adds, and what else is known of it when its headers were looked at once.
+    package struct EventMeasure: Sendable {
+        fileprivate let inner: Event.Measure
+        /// How many bytes it adds, whether or not it is within the limits.
+        package var encodedBytes: Int { inner.bytes }
+    }
+
+    /// For whoever must know how long an event is before it is appended.
+    package static func measure(
+        _ headers: [EventHeader], _ extensions: [EventExtension], _ bodyBytes: Int
+    ) -> EventMeasure {
+        EventMeasure(inner: Event.measure(headers: headers, extensions: extensions, bodyBytes: bodyBytes))
+    }
+
+    /// As ``append(headers:extensions:body:)``, for an event that was measured (``measure(_:_:_:)``), with exactly these parts.
+    package mutating func append(
+        _ measure: EventMeasure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
+    ) throws(FormatError) {
+        if !measure.inner.isWithinLimits {
+            try Event.check(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
+        }
+        let added = measure.encodedBytes
         let end = unalignedBytes + added
         guard end <= FormatConstants.maximumTransactionBytes else { throw Self.tooLong }
         // With the room for the zeros behind it, so that finishing need not make any.
@@ -47,7 +70,7 @@ public struct PutEncoder: Sendable {
             var cursor = WriteCursor()
             cursor.event(headers, extensions, body, &event)
         }
-        guard !hasRepeatedKey(at: end - added, headers.count) else {
+        guard !measure.inner.mayRepeatKey || !hasRepeatedKey(at: end - added, headers.count) else {
             bytes.removeLast(added)
             throw Event.repeatedKey
         }
@@ -99,15 +122,9 @@ public struct PutEncoder: Sendable {
         bodyBytes = 0
     }
 
-    /// How many bytes an event adds, whether or not it is within the limits.
-    public static func encodedBytes(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Int {
-        Event.encodedBytes(headers: headers, extensions: extensions, bodyBytes: bodyBytes)
-    }
-
     /// Whether a key stands twice in the event that was just written at `offset`. Its keys are compared there: as bytes,
     /// and without making anything.
     private func hasRepeatedKey(at offset: Int, _ headerCount: Int) -> Bool {
-        guard headerCount > 1 else { return false }
         var next = offset + EventLayout.byteCount
         var keys = HeaderKeys(from: next)
         for _ in 0..<headerCount {

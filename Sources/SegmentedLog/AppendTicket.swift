@@ -34,6 +34,8 @@ final class AppendTicket: @unchecked Sendable {
     let completion: (@Sendable (Result<AppendReceipt, LogError>) -> Void)?
     let cell: WaitCell?
 
+    /// Index of its first frame in its group; written when it is placed, under the log's lock.
+    var firstFrame = 0
     /// Written once, under the log's lock, before `cell` is signalled.
     var answer: Result<AppendReceipt, LogError>?
 

@@ -31,7 +31,7 @@ struct FreshSegment {
             let group = GroupCommit(
                 segment: segment,
                 plan: GroupPlan(frames, blockBytes: budget.blockBytes),
-                frames: frames, tickets: [], firstFrames: [], epoch: identity.opening.epoch,
+                frames: frames, tickets: [], epoch: identity.opening.epoch,
                 nonce: identity.opening.nonce,
                 stated: stated, numbering: numbering, opensEpoch: true)
             let buffer = AlignedBuffer(byteCount: group.plan.totalBytes)

@@ -12,8 +12,6 @@ final class GroupCommit: @unchecked Sendable {
     /// The sequence of the first event, or the next one at this place, for each frame.
     let baseSequences: [EventSequence]
     let tickets: [AppendTicket]
-    /// Index of each ticket's first frame in `frames`.
-    let firstFrames: [Int]
     let epoch: Epoch
     let nonce: UInt64
     /// What its frames state: durable when it was put together.
@@ -29,15 +27,14 @@ final class GroupCommit: @unchecked Sendable {
     private(set) var commitTime: UInt64 = 0
 
     init(
-        segment: ActiveSegment, plan: GroupPlan, frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int],
-        epoch: Epoch, nonce: UInt64, stated: DurableThrough, numbering: Numbering, opensEpoch: Bool
+        segment: ActiveSegment, plan: GroupPlan, frames: [FramePayload], tickets: [AppendTicket], epoch: Epoch,
+        nonce: UInt64, stated: DurableThrough, numbering: Numbering, opensEpoch: Bool
     ) {
         self.segment = segment
         offset = segment.cursor
         self.plan = plan
         self.frames = frames
         self.tickets = tickets
-        self.firstFrames = firstFrames
         self.epoch = epoch
         self.nonce = nonce
         self.stated = stated
@@ -56,6 +53,7 @@ final class GroupCommit: @unchecked Sendable {
         /// One after the other.
         init(_ frames: [FramePayload], from first: EventSequence) {
             next = first
+            bases.reserveCapacity(frames.count)
             for frame in frames { append(frame) }
         }
 
@@ -69,9 +67,10 @@ final class GroupCommit: @unchecked Sendable {
 
     /// One of its frames, as replay hands it out; for what recovery has written again in another place.
     func replayed(_ index: Int, header: FrameHeader) -> ReplayedFrame {
-        let position = offset + UInt64(plan.offsets[index])
+        let place = plan.places[index]
+        let position = offset + UInt64(place.lowerBound)
         var header = header
-        header.frameBytes = UInt32(plan.frameBytes[index])
+        header.frameBytes = UInt32(place.count)
         header.baseSequence = baseSequences[index]
         header.durableThrough = stated
         header.epoch = epoch
@@ -81,7 +80,7 @@ final class GroupCommit: @unchecked Sendable {
         header.payloadChecksum = frames[index].checksum
         return ReplayedFrame(
             lsn: LSN(segment: segment.number, offset: position),
-            end: LSN(segment: segment.number, offset: position + UInt64(plan.frameBytes[index])), header: header,
+            end: LSN(segment: segment.number, offset: position + UInt64(place.count)), header: header,
             payload: frames[index].bytes)
     }
 
@@ -90,11 +89,11 @@ final class GroupCommit: @unchecked Sendable {
         self.commitTime = commitTime
         buffer.withMutableBytes { (bytes: inout MutableRawSpan) in
             for (index, frame) in frames.enumerated() {
-                let place = plan.offsets[index]
+                let place = plan.places[index]
                 Frame.write(
                     frame, baseSequence: baseSequences[index], commitTime: commitTime, durableThrough: stated,
-                    epoch: epoch, nonce: nonce, frameBytes: plan.frameBytes[index], life: segment.life,
-                    position: offset + UInt64(place), into: &bytes, at: place)
+                    epoch: epoch, nonce: nonce, frameBytes: place.count, life: segment.life,
+                    position: offset + UInt64(place.lowerBound), into: &bytes, at: place.lowerBound)
             }
             if let padding = plan.padding {
                 Frame.writePadding(
@@ -105,15 +104,15 @@ final class GroupCommit: @unchecked Sendable {
         }
     }
 
-    /// The answer for the ticket at `index`, once everything up to the group's end is durable.
-    func receipt(forTicket index: Int) -> AppendReceipt {
-        let first = firstFrames[index]
-        let after = first + tickets[index].frames.count
+    /// The answer for one of its tickets, once everything up to the group's end is durable.
+    func receipt(for ticket: AppendTicket) -> AppendReceipt {
+        let first = ticket.firstFrame
+        let after = first + ticket.frames.count
         let lower = baseSequences[first].rawValue
         let upper = after < baseSequences.count ? baseSequences[after].rawValue : end.nextSequence.rawValue
         return AppendReceipt(
             sequences: lower..<upper,
-            lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.offsets[first])),
+            lsn: LSN(segment: segment.number, offset: offset + UInt64(plan.places[first].lowerBound)),
             durableThrough: end, commitTime: commitTime)
     }
 }

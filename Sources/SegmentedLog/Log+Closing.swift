@@ -81,13 +81,17 @@ extension Log {
         }
     }
 
-    func wakeClosers() {
-        let cells = lock.withLock { () -> [WaitCell] in
-            guard !closeWaiters.isEmpty, isQuiet else { return [] }
-            defer { closeWaiters = [] }
-            return closeWaiters
-        }
-        for cell in cells { runtime.signal(cell, value: 1) }
+    func wakeClosers() { wake(lock.withLock { quietClosers() }) }
+
+    /// Under the lock: who is to be told that nothing is under way any more.
+    func quietClosers() -> [WaitCell] {
+        guard !closeWaiters.isEmpty, isQuiet else { return [] }
+        defer { closeWaiters = [] }
+        return closeWaiters
+    }
+
+    func wake(_ closers: [WaitCell]) {
+        for cell in closers { runtime.signal(cell, value: 1) }
     }
 
     // MARK: Idle

@@ -101,17 +101,23 @@ extension Log {
     /// Throws `configuration`, with nothing changed, when the fixed parts and two segments do not fit, or when that would be
     /// more segments than a snapshot of this log can list (4,088 at most).
     public func setCapacity(_ bytes: UInt64) throws(LogError) {
-        let removesSpares = try lock.withLock { () throws(LogError) -> Bool in
+        try lock.withLock { () throws(LogError) in
             try state.room.setCapacity(bytes)
             state.roomWasMade()
-            guard state.room.inUseBytes > state.room.segmentBudgetBytes else { return false }
-            state.discardPrepared()
-            guard !state.spares.isEmpty else { return false }
+            if state.room.inUseBytes > state.room.segmentBudgetBytes { state.discardPrepared() }
+        }
+        removeSparesBeyondCapacity()
+        schedulePump()
+    }
+
+    /// In the background, when the capacity has no room for all of them.
+    func removeSparesBeyondCapacity() {
+        let areTooMany = lock.withLock { () -> Bool in
+            guard state.room.inUseBytes > state.room.segmentBudgetBytes, !state.spares.isEmpty else { return false }
             backgroundCount += 1
             return true
         }
-        if removesSpares { runtime.schedule(after: 0) { [self] in removeNextSpare() } }
-        schedulePump()
+        if areTooMany { runtime.schedule(after: 0) { [self] in removeNextSpare() } }
     }
 
     /// One by one, as long as there is too much.
@@ -149,6 +155,14 @@ extension Log {
     /// The most frame bytes (``FramePayload/minimumFrameBytes``, summed) that an append may have; more is refused as
     /// `tooLarge`. Changes with the capacity.
     public var maximumAppendBytes: Int { lock.withLock { state.room.maximumAppendBytes } }
+
+    /// ``maximumAppendBytes``; throws when nothing can be written any more.
+    public func appendLimit() throws(LogError) -> Int {
+        try lock.withLock { () throws(LogError) in
+            if case .readOnly(let error) = state.phase { throw error }
+            return state.room.maximumAppendBytes
+        }
+    }
 
     /// The most frame bytes of an append without events that finds a place on a full log, in the reserve; longer ones may be
     /// refused with `full`. Constant while the log is open.

@@ -40,12 +40,12 @@ extension Log {
                 lock.withLock { state.synced(through: plan.target) }
             } catch {
                 // Never tried again: the next sync would succeed, whatever became of the bytes.
-                let answers = lock.withLock { () -> [LogState.Answer] in
+                let answers = lock.withLock { () -> [AppendTicket] in
                     let answers = state.stopWeak(error)
                     if case .readOnly(let stopped) = state.phase { failure = stopped }
                     return answers
                 }
-                deliver(answers)
+                tell(answers)
             }
         }
         if let failure {

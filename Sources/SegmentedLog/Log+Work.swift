@@ -14,33 +14,38 @@ extension Log {
         wakeClosers()
     }
 
-    struct Work {
+    struct Work: ~Copyable {
         var job: LogState.Job?
-        var refused: [LogState.Answer]
+        /// For a group to be written: nil when none that is kept is large enough.
+        var buffer: AlignedBuffer?
+        var refused: [AppendTicket]
         var ahead: SegmentRequest?
-        var removable: [SegmentEntry] = []
-
-        var isEmpty: Bool { job == nil && refused.isEmpty && ahead == nil && removable.isEmpty }
+        var removable: [SegmentEntry]
     }
 
     /// Under the lock: what is to be done next; nil when nothing is.
     func nextWork() -> Work? {
         let now = runtime.monotonicClock()
         let job = state.nextJob(now: now)
-        let work = Work(
-            job: job, refused: state.takeRefused(), ahead: state.aheadRequest(now: now), removable: state.removable)
+        let ahead = state.aheadRequest(now: now)
+        guard job != nil || ahead != nil || !state.refused.isEmpty || !state.removable.isEmpty else { return nil }
+        var work = Work(job: job, refused: state.takeRefused(), ahead: ahead, removable: state.removable)
         state.removable = []
-        if work.ahead != nil { backgroundCount += 1 }
-        if case .prepare = job { backgroundCount += 1 }
+        switch job {
+        case .write(let group): work.buffer = takeBuffer(group.plan.totalBytes)
+        case .prepare: backgroundCount += 1
+        case nil, .gatherClientState: break
+        }
+        if ahead != nil { backgroundCount += 1 }
         if !work.removable.isEmpty { backgroundCount += 1 }
-        return work.isEmpty ? nil : work
+        return work
     }
 
     /// Outside the lock.
     /// - Parameter leader: the append whose thread this is; nil in the background.
-    func run(_ work: Work, leader: AppendTicket? = nil) {
+    func run(_ work: consuming Work, leader: AppendTicket? = nil) {
         if !work.refused.isEmpty {
-            deliver(work.refused)
+            tell(work.refused)
             wakeClosers()
         }
         if !work.removable.isEmpty { SegmentRemoval(self, work.removable, .unused).start() }
@@ -49,14 +54,14 @@ extension Log {
         case nil: break
         case .gatherClientState: gatherClientState()
         case .prepare(let request): SegmentPreparation(self, request).start()
-        case .write(let group): write(group, leader)
+        case .write(let group): write(group, work.buffer ?? makeBuffer(group.plan.totalBytes), leader)
         }
     }
 
     private func gatherClientState() {
         let client: ClientCheckpoint
         do throws(LogError) { client = try syncedClient() } catch { return passOn() }
-        let answers = lock.withLock { () -> [LogState.Answer] in
+        let refused = lock.withLock { () -> [AppendTicket] in
             let value = state.furthest(client)
             if let error = snapshotError(value) { return state.turnAwayAll(error) }
             state.keepFurthest(value)
@@ -64,9 +69,9 @@ extension Log {
             state.clientState = value
             return []
         }
-        deliver(answers)
+        tell(refused)
         passOn()
-        if !answers.isEmpty { wakeClosers() }
+        if !refused.isEmpty { wakeClosers() }
     }
 
     /// The client's state, for a snapshot. All that it knows is on the disk on return (it may know more than it covers), for
@@ -92,9 +97,8 @@ extension Log {
 
     // MARK: Groups
 
-    private func write(_ group: GroupCommit, _ leader: AppendTicket?) {
+    private func write(_ group: GroupCommit, _ buffer: AlignedBuffer, _ leader: AppendTicket?) {
         let bytes = group.plan.totalBytes
-        let buffer = takeBuffer(bytes)
         group.assemble(into: buffer, commitTime: runtime.wallClock())
         let started = runtime.monotonicClock()
         #if PlantedBugs
@@ -144,15 +148,16 @@ extension Log {
         let now = runtime.monotonicClock()
         lock.lock()
         if error == nil { state.statistics.wrote(group, nanoseconds: now - started) }
-        let answers = state.completed(group, error: error)
-        for answer in answers { answer.ticket.answer = answer.result }
+        let answered = state.completed(group, error: error)
         returnBuffer(buffer)
         let followUp = followUp(of: group, error, now: now)
+        let next = nextLead(leader)
+        let closers = quietClosers()
         lock.unlock()
-        announce(answers)
+        tell(answered)
         carryOut(followUp)
-        passOn(to: leader)
-        wakeClosers()
+        passOn(next)
+        wake(closers)
     }
 
     /// What the end of a group gives rise to besides its answers.
@@ -204,49 +209,51 @@ extension Log {
         if !followUp.unneeded.isEmpty { retireUnneeded(followUp.unneeded) }
     }
 
-    /// Something is done and something may be waiting: hand the lead to whoever wrote, if groups before its own keep it waiting
-    /// (it is awake, and no thread need be woken); else to the first thread that waits, or to the background.
-    func passOn(to leader: AppendTicket? = nil) {
-        lock.lock()
-        guard var first = state.firstToLead else {
-            let needsPump = state.needsPump
-            lock.unlock()
-            if needsPump { schedulePump() }
-            return
+    /// Who looks for work next.
+    private enum Lead { case thread(WaitCell), background }
+
+    /// Under the lock. Something is done and something may be waiting: the lead goes to whoever wrote, if groups before its own
+    /// keep it waiting (it is awake, and no thread need be woken); else to the first thread that waits, or to the background.
+    private func nextLead(_ leader: AppendTicket?) -> Lead? {
+        guard let first = state.firstToLead else { return state.needsPump ? .background : nil }
+        let next = if let leader, leader.answer == nil { leader } else { first }
+        return next.cell.map { .thread($0) } ?? .background
+    }
+
+    private func passOn(_ lead: Lead?) {
+        switch lead {
+        case nil: break
+        case .thread(let cell): runtime.signal(cell, value: AppendTicket.lead)
+        case .background: schedulePump()
         }
-        if let leader, leader.answer == nil { first = leader }
-        lock.unlock()
-        if let cell = first.cell { runtime.signal(cell, value: AppendTicket.lead) } else { schedulePump() }
     }
 
-    /// Outside the lock: writes the answers down and tells whoever waits.
-    func deliver(_ answers: [LogState.Answer]) {
-        guard !answers.isEmpty else { return }
-        lock.withLock { for answer in answers { answer.ticket.answer = answer.result } }
-        announce(answers)
-    }
+    /// Something has changed: whoever waits looks for work.
+    func passOn() { passOn(lock.withLock { nextLead(nil) }) }
 
-    private func announce(_ answers: [LogState.Answer]) {
-        for answer in answers {
-            if let completion = answer.ticket.completion {
-                completion(answer.result)
+    /// Outside the lock: whoever waits for these appends is told; they have their answers.
+    func tell(_ tickets: [AppendTicket]) {
+        for ticket in tickets {
+            if let completion = ticket.completion {
+                completion(ticket.answer!)
             } else {
-                runtime.signal(answer.ticket.cell!, value: AppendTicket.done)
+                runtime.signal(ticket.cell!, value: AppendTicket.done)
             }
         }
     }
 
     // MARK: Buffers
 
-    private func takeBuffer(_ bytes: Int) -> AlignedBuffer {
-        let buffer = lock.withLock { () -> AlignedBuffer? in
-            guard let index = buffers.firstIndex(where: { $0.byteCount >= bytes }) else { return nil }
-            return buffers.remove(at: index)
-        }
-        // In doubling sizes, so that one that was made for a group serves the next, which is a little longer.
+    /// Under the lock.
+    private func takeBuffer(_ bytes: Int) -> AlignedBuffer? {
+        buffers.firstIndex { $0.byteCount >= bytes }.map { buffers.remove(at: $0) }
+    }
+
+    /// In doubling sizes, so that one that was made for a group serves the next, which is a little longer.
+    private func makeBuffer(_ bytes: Int) -> AlignedBuffer {
         var size = 65_536
         while size < bytes && size < configuration.maximumGroupBytes { size *= 2 }
-        return buffer ?? AlignedBuffer(byteCount: max(size, bytes))
+        return AlignedBuffer(byteCount: max(size, bytes))
     }
 
     /// Under the lock. Keeps as many as can be in flight, the largest; lets the ones of rare large appends go.

@@ -28,8 +28,8 @@ public final class Log: @unchecked Sendable {
 
     let lock = Lock()
     // Everything below is guarded by `lock`.
-    var state: LogState
-    var buffers: [AlignedBuffer] = []
+    private let guardedState: Guarded<LogState>
+    private let guardedBuffers = Guarded<[AlignedBuffer]>([])
     /// Background work under way; closing waits for it.
     var backgroundCount = 0
     var idleTimerArmed = false
@@ -66,7 +66,7 @@ public final class Log: @unchecked Sendable {
         self.runtime = runtime
         self.budget = budget
         self.writeMethod = writeMethod
-        self.state = state
+        guardedState = Guarded(state)
         self.checkpointGeneration = checkpointGeneration
         self.nextSlot = nextSlot
         self.clientSource = clientSource
@@ -74,6 +74,17 @@ public final class Log: @unchecked Sendable {
         recoveryReport = report
         blockBytes = budget.blockBytes
         logUUID = state.logUUID
+    }
+
+    var state: LogState {
+        _read { yield guardedState.value }
+        _modify { yield &guardedState.value }
+    }
+
+    /// For groups, ascending by size.
+    var buffers: [AlignedBuffer] {
+        _read { yield guardedBuffers.value }
+        _modify { yield &guardedBuffers.value }
     }
 
     // MARK: Appending
@@ -109,12 +120,12 @@ public final class Log: @unchecked Sendable {
 
     /// Waits for a ticket's answer, and does what there is to do meanwhile. The appending thread writes its own group, and
     /// whatever joined it: no thread is woken for a lone append.
-    func wait(for ticket: AppendTicket, doing first: Work?) throws(LogError) -> AppendReceipt {
+    func wait(for ticket: AppendTicket, doing first: consuming Work?) throws(LogError) -> AppendReceipt {
         var work = first
         while true {
-            if let work { run(work, leader: ticket) }
-            _ = runtime.wait(for: ticket.cell!)
-            // Woken to lead, or because it is done: the answer, which is written under the lock, tells which.
+            if let work = work.take() { run(work, leader: ticket) }
+            if runtime.wait(for: ticket.cell!) == AppendTicket.done { return try ticket.answer!.get() }
+            // Woken to lead; it may be done all the same.
             ticket.cell!.reset()
             lock.lock()
             if let answer = ticket.answer {

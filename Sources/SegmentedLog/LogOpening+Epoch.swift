@@ -38,7 +38,7 @@ extension LogOpening {
         frames.append(FramePayload.own(.open) { () throws(FormatError) in try record.encode() })
         let group = GroupCommit(
             segment: segment, plan: GroupPlan(frames, blockBytes: budget.blockBytes),
-            frames: frames, tickets: [], firstFrames: [], epoch: epoch.epoch, nonce: epoch.nonce,
+            frames: frames, tickets: [], epoch: epoch.epoch, nonce: epoch.nonce,
             stated: outcome.tail, numbering: GroupCommit.Numbering(frames, from: outcome.tail.nextSequence),
             opensEpoch: true)
         do throws(FileError) {

@@ -4,25 +4,23 @@ internal import LogFormat
 /// Groups: what goes into one, and what its end means for those that wait.
 extension LogState {
     mutating func takeGroup(from segment: ActiveSegment) -> GroupCommit {
-        var tickets: [AppendTicket] = []
-        var bytes = 0
-        var frames: [FramePayload] = []
-        var firstFrames: [Int] = []
-        if segment.isUnused { frames.append(firstFrame(of: segment)) }
-        bytes = frames.reduce(0) { $0 + $1.minimumFrameBytes }
+        var frames = segment.isUnused ? [firstFrame(of: segment)] : []
+        var bytes = frames.reduce(0) { $0 + $1.minimumFrameBytes }
+        var count = 0
         for ticket in pending {
-            if !tickets.isEmpty && bytes + ticket.frameBytes > maximumGroupBytes { break }
+            if count > 0 && bytes + ticket.frameBytes > maximumGroupBytes { break }
             guard accepts(ticket, behind: bytes, in: segment) else { break }
-            firstFrames.append(frames.count)
-            frames.append(contentsOf: ticket.frames)
-            tickets.append(ticket)
+            ticket.firstFrame = frames.count
+            if frames.isEmpty { frames = ticket.frames } else { frames += ticket.frames }
+            count += 1
             bytes += ticket.frameBytes
         }
-        precondition(!tickets.isEmpty, "a group without appends")
+        precondition(count > 0, "a group without appends")
+        let tickets = Array(pending[..<count])
         noteCrowd()
-        pending.removeFirst(tickets.count)
+        pending.removeFirst(count)
         for ticket in tickets { endClaim(of: ticket) }
-        return place(frames, tickets: tickets, firstFrames: firstFrames, in: segment, opensEpoch: false)
+        return place(frames, tickets: tickets, in: segment, opensEpoch: false)
     }
 
     mutating func sealGroup(next: ActiveSegment) -> GroupCommit {
@@ -30,7 +28,7 @@ extension LogState {
         let record = SealRecord(nextSegment: next.number, nextSalt: next.life.salt)
         let group = place(
             [FramePayload.own(.seal) { () throws(FormatError) in try record.encode() }], tickets: [],
-            firstFrames: [], in: segment, opensEpoch: false)
+            in: segment, opensEpoch: false)
         table.update(segment.number) { $0.endOffset = segment.cursor }
         if durability != .commit { sealedUnsynced.append(segment) }
         begin(next)
@@ -55,15 +53,14 @@ extension LogState {
     }
 
     mutating func place(
-        _ frames: [FramePayload], tickets: [AppendTicket], firstFrames: [Int], in segment: ActiveSegment,
-        opensEpoch: Bool
+        _ frames: [FramePayload], tickets: [AppendTicket], in segment: ActiveSegment, opensEpoch: Bool
     ) -> GroupCommit {
         #if PlantedBugs
             let synced = PlantedBug.stateAheadOfDurable.isPlanted ? inFlight.last?.end ?? self.synced : self.synced
         #endif
         let plan = GroupPlan(frames, blockBytes: blockBytes)
         let group = GroupCommit(
-            segment: segment, plan: plan, frames: frames, tickets: tickets, firstFrames: firstFrames, epoch: epoch,
+            segment: segment, plan: plan, frames: frames, tickets: tickets, epoch: epoch,
             nonce: opening.nonce, stated: synced, numbering: GroupCommit.Numbering(frames, from: nextSequence),
             opensEpoch: opensEpoch)
         segment.cursor += UInt64(plan.totalBytes)
@@ -76,8 +73,9 @@ extension LogState {
         return group
     }
 
-    /// A group's write has returned. Acknowledges, strictly in order, what is now durable.
-    mutating func completed(_ group: GroupCommit, error: FileError?) -> [Answer] {
+    /// A group's write has returned. Acknowledges, strictly in order, what is now durable. Returns whom to tell: they have their
+    /// answers.
+    mutating func completed(_ group: GroupCommit, error: FileError?) -> [AppendTicket] {
         group.outcome = error.map { .failed($0) } ?? .written
         if let error, case .running = phase { phase = .latched(error) }
         #if PlantedBugs
@@ -85,28 +83,29 @@ extension LogState {
                 for earlier in inFlight[..<index] where earlier.outcome == nil { earlier.outcome = .written }
             }
         #endif
-        var answers: [Answer] = []
+        var answered: [AppendTicket] = []
         // In order: a group is acknowledged only when all before it are durable, for a cut before it voids it.
         while let first = inFlight.first, case .written = first.outcome {
             inFlight.removeFirst()
             durable = first.end
             if durability == .commit { synced = durable }
-            for (index, ticket) in first.tickets.enumerated() {
+            for ticket in first.tickets {
                 // At once, before any snapshot that covers this place can be taken: one that covered it and still listed
                 // them would call for files that may be gone.
                 if ticket.isRetirement { leave(ticket.retires) }
-                answers.append(Answer(ticket: ticket, result: .success(first.receipt(forTicket: index))))
+                ticket.answer = .success(first.receipt(for: ticket))
             }
+            if answered.isEmpty { answered = first.tickets } else { answered += first.tickets }
             if first.opensEpoch { opened(first) }
         }
         statistics.groupsInFlight = inFlight.count
         if case .latched(let error) = phase, inFlight.allSatisfy({ $0.outcome != nil }) {
-            answers.append(contentsOf: settle(error))
+            answered += settle(error)
         } else if case .reopening(let first) = phase, let error {
             inFlight.removeAll()
-            answers.append(contentsOf: becomeReadOnly(first, then: LogError(.fileOperation, "", fileError: error)))
+            answered += becomeReadOnly(first, then: LogError(.fileOperation, "", fileError: error))
         }
-        return answers
+        return answered
     }
 
     private mutating func leave(_ numbers: Set<SegmentNumber>) {

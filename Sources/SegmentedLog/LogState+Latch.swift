@@ -6,24 +6,23 @@ internal import LogFormat
 extension LogState {
     /// Every write to the latched segment has returned. What was not acknowledged is given up, whole or not at all, even
     /// where its own write succeeded: the epoch that follows cuts it off.
-    mutating func settle(_ error: FileError) -> [Answer] {
-        var answers: [Answer] = []
-        for ticket in inFlight.flatMap(\.tickets) {
-            answers.append(
-                turnAway(
-                    ticket,
-                    LogError(
-                        .outcomeUnknown,
-                        "a write to the log failed: the append may be in it, whole, or not at all; take it as neither done "
-                            + "nor undone", lsn: durable.lsn, fileError: error)))
+    mutating func settle(_ error: FileError) -> [AppendTicket] {
+        let unknown = inFlight.flatMap(\.tickets)
+        for ticket in unknown {
+            turnAway(
+                ticket,
+                LogError(
+                    .outcomeUnknown,
+                    "a write to the log failed: the append may be in it, whole, or not at all; take it as neither done nor "
+                        + "undone", lsn: durable.lsn, fileError: error))
         }
         inFlight.removeAll()
         statistics.groupsInFlight = 0
         nextSequence = durable.nextSequence
         let cut = durable.lsn
-        guard durability == .commit else { return answers + stopWeak(error) }
+        guard durability == .commit else { return unknown + stopWeak(error) }
         // Their snapshots list what is voided here.
-        answers += turnAway(
+        let retirements = turnAway(
             { $0.isRetirement },
             LogError(
                 .fileOperation, "a write to the log failed; the segments that were to go are still there",
@@ -35,7 +34,7 @@ extension LogState {
         clientState = nil
         askedForFresh = false
         phase = .reopening(error)
-        return answers
+        return unknown + retirements
     }
 
     mutating func opened(_ group: GroupCommit) {
@@ -46,7 +45,7 @@ extension LogState {
                 start: EpochStart(opening)))
     }
 
-    mutating func becomeReadOnly(_ first: FileError, then second: LogError) -> [Answer] {
+    mutating func becomeReadOnly(_ first: FileError, then second: LogError) -> [AppendTicket] {
         let error = LogError(
             .readOnly,
             "two writes in a row failed (\(first); then \(second)); nothing more is written until the log is opened again; "
@@ -57,7 +56,7 @@ extension LogState {
 
     /// A write or a sync failed under a weaker durability. A new epoch would have to cut at what was acknowledged, and of
     /// that nobody knows any more what is on the disk: nothing is written behind it.
-    mutating func stopWeak(_ error: FileError) -> [Answer] {
+    mutating func stopWeak(_ error: FileError) -> [AppendTicket] {
         if case .readOnly = phase { return [] }
         let stopped = LogError(
             .readOnly,
@@ -75,7 +74,7 @@ extension LogState {
         guard let fresh = prepared, fresh.identity.opening != opening else {
             if case .running = preparation { return nil }
             if case .failed(let second, _) = preparation, askedForFresh {
-                refused.append(contentsOf: becomeReadOnly(error, then: second))
+                refused += becomeReadOnly(error, then: second)
                 return nil
             }
             preparation = .running
@@ -98,7 +97,7 @@ extension LogState {
                 [
                     firstFrame(of: fresh),
                     FramePayload.own(.open) { () throws(FormatError) in try record.encode() },
-                ], tickets: [], firstFrames: [],
+                ], tickets: [],
                 in: fresh, opensEpoch: true))
     }
 }

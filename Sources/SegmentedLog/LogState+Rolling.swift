@@ -94,7 +94,7 @@ extension LogState {
 
     /// Turns away what cannot be written for want of a segment: appends with events; and the first of the others when no
     /// reserve is left and none is on its way back.
-    private mutating func refuse(_ error: LogError, mayUseReserve: Bool, now: UInt64) -> [Answer] {
+    private mutating func refuse(_ error: LogError, mayUseReserve: Bool, now: UInt64) -> [AppendTicket] {
         let first = pending.first
         let hasReserve = !reservesPresent.isEmpty && now >= reserveRetryAt
         let keepsFirst = mayUseReserve && (hasReserve || prepared?.kind == .reserve || reserveComesBack)
@@ -106,11 +106,12 @@ extension LogState {
             }, error)
     }
 
-    mutating func turnAway(_ isTurnedAway: (AppendTicket) -> Bool, _ error: LogError) -> [Answer] {
+    mutating func turnAway(_ isTurnedAway: (AppendTicket) -> Bool, _ error: LogError) -> [AppendTicket] {
         let tickets = pending.filter(isTurnedAway)
         guard !tickets.isEmpty else { return [] }
         pending.removeAll(where: isTurnedAway)
-        return tickets.map { turnAway($0, error) }
+        for ticket in tickets { turnAway(ticket, error) }
+        return tickets
     }
 
     private static func promised(_ room: RoomAccount) -> LogError {
@@ -197,7 +198,7 @@ extension LogState {
     /// Making a segment failed. Nothing was changed by it; whoever waited for it is told.
     mutating func preparationFailed(
         _ request: SegmentRequest, _ error: LogError, triedReserve: Bool, now: UInt64, backOff: UInt64
-    ) -> [Answer] {
+    ) -> [AppendTicket] {
         preparation = .failed(error, retryAt: now + backOff)
         if triedReserve, error.fileError != nil {
             // Once is tried again at once; more would be for ever.
@@ -207,12 +208,14 @@ extension LogState {
         guard case .running = phase, let first = pending.first, let active, !accepts(first, in: active) else {
             return []
         }
-        var answers: [Answer] = []
+        var turnedAway: [AppendTicket] = []
         if request.claim > 0, first.claim == request.claim, error.isOfCapacity {
             // Not to be tried for ever.
-            answers.append(turnAway(pending.removeFirst(), error))
+            pending.removeFirst()
+            turnAway(first, error)
+            turnedAway.append(first)
         }
-        return answers + refuse(error, mayUseReserve: !first.holdsEvents, now: now)
+        return turnedAway + refuse(error, mayUseReserve: !first.holdsEvents, now: now)
     }
 
     /// Room was made: making a segment may be tried again at once.

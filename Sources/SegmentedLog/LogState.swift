@@ -4,7 +4,7 @@ internal import LogFormat
 /// The log's decisions, apart from threads and I/O: it is told what happened and says what to do next. Everything here
 /// is guarded by the lock of ``Log``; in the simulator one thread drives it.
 ///
-///     enqueue -> nextJob -> (write) -> completed -> answers
+///     enqueue -> nextJob -> (write) -> completed -> answered tickets
 ///
 /// Which segment comes next, and whether there may be one, is in `LogState+Rolling.swift`; groups and their
 /// acknowledgement in `LogState+Groups.swift`; what follows a failed write in `LogState+Latch.swift`.
@@ -31,11 +31,6 @@ struct LogState {
         case gatherClientState
         case write(GroupCommit)
         case prepare(SegmentRequest)
-    }
-
-    struct Answer {
-        var ticket: AppendTicket
-        var result: Result<AppendReceipt, LogError>
     }
 
     /// Sizes, as of the opening; what the capacity is now, ``room`` says.
@@ -115,8 +110,8 @@ struct LogState {
     /// Counts appends, so that an idle timer can see that something happened.
     var activity: UInt64 = 0
     var statistics = LogStatistics()
-    /// Answers that came up while a job was looked for; taken out by ``takeRefused()``.
-    var refused: [Answer] = []
+    /// Turned away while a job was looked for, and not told yet; taken out by ``takeRefused()``.
+    var refused: [AppendTicket] = []
     /// A fresh segment was asked for since the latch. (A request that failed before it does not count.)
     var askedForFresh = false
 
@@ -229,22 +224,22 @@ struct LogState {
             SpaceBudget.roundUp(bytes + ticket.frameBytes, to: blockBytes) + kept, blockBytes: blockBytes)
     }
 
-    mutating func takeRefused() -> [Answer] {
+    mutating func takeRefused() -> [AppendTicket] {
         defer { refused = [] }
         return refused
     }
 
-    /// The answer of an append that is given up; its claim ends.
-    mutating func turnAway(_ ticket: AppendTicket, _ error: LogError) -> Answer {
+    /// An append is given up, and its claim ends; whoever waits for it is to be told.
+    mutating func turnAway(_ ticket: AppendTicket, _ error: LogError) {
         endClaim(of: ticket)
-        return Answer(ticket: ticket, result: .failure(error))
+        ticket.answer = .failure(error)
     }
 
     /// All that waits is given up.
-    mutating func turnAwayAll(_ error: LogError) -> [Answer] {
-        let tickets = pending
-        pending.removeAll()
-        return tickets.map { turnAway($0, error) }
+    mutating func turnAwayAll(_ error: LogError) -> [AppendTicket] {
+        defer { pending = [] }
+        for ticket in pending { turnAway(ticket, error) }
+        return pending
     }
 
     mutating func endClaim(of ticket: AppendTicket) {

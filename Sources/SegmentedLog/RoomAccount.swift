@@ -29,11 +29,16 @@ struct RoomAccount: Sendable {
     /// The capacity under which the claims that are left were granted; what was promised holds when it is lowered.
     private var grantedCapacityBytes: UInt64
 
+    /// The most frame bytes, rounded up to blocks, that one append may have: a quarter of the capacity, in a segment of at
+    /// most half of what segments may take.
+    private(set) var maximumAppendBytes = 0
+
     init(_ budget: SpaceBudget, inUseBytes: UInt64) {
         self.budget = budget
         self.inUseBytes = inUseBytes
         capacityBytes = budget.capacityBytes
         grantedCapacityBytes = budget.capacityBytes
+        maximumAppendBytes = largestAppendBytes
     }
 
     // MARK: Reading
@@ -49,9 +54,7 @@ struct RoomAccount: Sendable {
         return segmentBudgetBytes > taken ? segmentBudgetBytes - taken : 0
     }
 
-    /// The most frame bytes, rounded up to blocks, that one append may have: a quarter of the capacity, in a segment of at
-    /// most half of what segments may take.
-    var maximumAppendBytes: Int {
+    private var largestAppendBytes: Int {
         let quarter = Int(min(capacityBytes / 4, 1 << 60))
         let half = Int(min(segmentBudgetBytes / 2, UInt64(SpaceBudget.largestSegmentBytes)))
         let large = half / SpaceBudget.pageBytes * SpaceBudget.pageBytes - budget.segmentOverheadBytes
@@ -161,6 +164,7 @@ struct RoomAccount: Sendable {
                     + "it anew with larger segments (or a larger snapshotLimitBytes)")
         }
         capacityBytes = bytes
+        maximumAppendBytes = largestAppendBytes
         grantedCapacityBytes = claimCount == 0 ? bytes : max(grantedCapacityBytes, bytes)
     }
 }

@@ -10,7 +10,11 @@ internal import LogFormat
 /// In this order a segment under its final name always has its identity (fault rows 6, 10, 16 of etcd's history: the first
 /// write of a new file torn, and the store could never open).
 final class SegmentPreparation: @unchecked Sendable {
-    private enum Step { case source, zeros(UInt64), firstCopy, identity, synchronize, rename, directory }
+    private enum Step {
+        case source, zeros(UInt64), firstCopy, identity, synchronize, rename, directory
+        /// So many bytes of the disk are still to be had from spares.
+        case giveUpSpares(UInt64)
+    }
 
     private let log: Log
     private let request: SegmentRequest
@@ -101,6 +105,12 @@ final class SegmentPreparation: @unchecked Sendable {
                 // Without it the whole segment, acknowledged groups included, could be nameless after a crash.
                 try log.directory.synchronize(since: syncFailures)
                 return ready()
+            case .giveUpSpares(let bytes):
+                step = .source
+                if bytes > 0, let spare = log.lock.withLock({ log.state.spares.popLast() }) {
+                    log.removeSpare(spare)
+                    step = .giveUpSpares(bytes - min(spare.bytes, bytes))
+                }
             }
         } catch {
             throw Self.describe(error, in: log.path, request: request)
@@ -255,31 +265,43 @@ final class SegmentPreparation: @unchecked Sendable {
         if let reserveIndex { log.lock.withLock { _ = log.state.reserveNamesTaken.remove(reserveIndex) } }
         reserveIndex = nil
         if request.mayUseReserve, !triedReserve, error.code == .full {
-            log.lock.withLock { log.state.room.release(claimed, wasUnused: true) }
-            claimed = 0
-            file = nil
-            name = ""
-            step = .source
+            beginAgain()
             do throws(FileError) {
                 if try takeReserve() { return goOn() }
             } catch {
                 return failed(Self.describe(error, in: log.path, request: request))
             }
         }
+        // The disk is full, and not only the capacity used up: spares, which are of another size, or they would have been taken,
+        // are what there is to give back.
+        if error.code == .full, error.fileError != nil, log.lock.withLock({ !log.state.spares.isEmpty }) {
+            beginAgain()
+            step = .giveUpSpares(request.bytes)
+            return goOn()
+        }
         let now = log.runtime.monotonicClock()
         // Room may be had from segments that nobody needs, if an earlier attempt to let them go failed.
         let (unneeded, left) = log.lock.withLock { (log.state.retirableWithoutLeave(), !log.state.leaving.isEmpty) }
         if !unneeded.isEmpty || left { log.retire(unneeded) { _ in } }
-        let answers = log.lock.withLock { () -> [LogState.Answer] in
+        let answers = log.lock.withLock { () -> [AppendTicket] in
             log.state.room.release(claimed, wasUnused: true)
             log.backgroundCount -= 1
             log.backgroundFailures[.segment] = error
             return log.state.preparationFailed(
                 request, error, triedReserve: triedReserve, now: now, backOff: Self.backOffNanoseconds)
         }
-        log.deliver(answers)
+        log.tell(answers)
         log.schedulePump()
         log.wakeClosers()
+    }
+
+    /// Nothing of the attempt is left.
+    private func beginAgain() {
+        log.lock.withLock { log.state.room.release(claimed, wasUnused: true) }
+        claimed = 0
+        file = nil
+        name = ""
+        step = .source
     }
 
     /// Two copies of an identity block, as they stand at the beginning of a segment.

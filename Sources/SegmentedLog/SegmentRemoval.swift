@@ -156,6 +156,8 @@ final class SegmentRemoval: @unchecked Sendable {
             log.state.reserveNamesTaken.subtract(namesTaken)
             log.backgroundCount -= 1
         }
+        // The capacity may have been lowered while they were made.
+        log.removeSparesBeyondCapacity()
         completion?(error)
         log.schedulePump()
         log.wakeClosers()

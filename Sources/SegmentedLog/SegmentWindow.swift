@@ -19,9 +19,11 @@ final class SegmentWindow {
     private var start: UInt64 = 0
     private var count = 0
 
-    /// How much is read at once: the read-ahead of a sequential scan.
+    /// How much is read at once: little at first, for whoever looks at one place; twice as much with each read that goes on behind
+    /// the last one, for a scan. (A disk that gives 0.55 GB/s in pieces of 256 KiB gave 0.9 in pieces of 1 MiB.)
     static let windowBytes = 256 << 10
-    private let windowBytes: Int
+    private static let largestWindowBytes = 1 << 20
+    private var windowBytes: Int
     /// Reading ahead up to here has failed: until then it is read page by page, so that a bad sector is met by its own page
     /// only, and not by every attempt to read what stands before it.
     private var carefulUntil: UInt64 = 0
@@ -194,11 +196,15 @@ final class SegmentWindow {
         if offset >= start, offset + UInt64(wanted) <= start + UInt64(count) { return Int(offset - start) }
         var base = offset / Self.pageBytes * Self.pageBytes
         var needed = Int(offset - base) + wanted
-        let kept = keep(from: base, makingRoomFor: needed)
+        if count > 0, base >= start, base <= start + UInt64(count) {
+            windowBytes = min(2 * windowBytes, max(windowBytes, Self.largestWindowBytes))
+        }
+        let ahead = min(UInt64(windowBytes) + Self.pageBytes, end - base)
+        let kept = keep(from: base, makingRoomFor: max(needed, Int(ahead)))
         count = 0
         let from = base + UInt64(kept)
-        let ahead = max(from < carefulUntil ? Int(Self.pageBytes) : windowBytes, needed - kept)
-        let limit = Int(min(UInt64(min(ahead, buffer.byteCount - kept)), end - from))
+        let most = max(from < carefulUntil ? Int(Self.pageBytes) : windowBytes, needed - kept)
+        let limit = Int(min(UInt64(min(most, buffer.byteCount - kept)), end - from))
         do throws(FileError) {
             count = try kept + readTwice(limit, from: from, to: kept)
         } catch {

@@ -10,8 +10,12 @@ struct SpaceBudget: Equatable, Sendable {
     let slotBytes: Int
     let reserveBytes: UInt32
     let setAsideBytes: UInt64
-    /// What groups are padded to.
+    /// What groups are padded to: a power of two.
     let blockBytes: Int
+    /// Bytes of the largest group that begins a segment: snapshot and open frame, padded.
+    let firstGroupBytes: Int
+    /// How many segments a snapshot lists at the most.
+    private(set) var mostLiveSegments = 0
 
     static let pageBytes = 4096
     static let largestReportBytes = 64 << 10
@@ -21,7 +25,7 @@ struct SpaceBudget: Equatable, Sendable {
     ///
     /// An opening after a crash reads what is left of the active segment, and making one ahead writes all of it beside the
     /// appends: both want small segments. A roll costs half a dozen syncs in the background: it wants large ones.
-    private static let usualSegmentBytes: UInt64 = 16 << 20
+    private static let usualSegmentBytes: UInt64 = 8 << 20
     /// Half of what a snapshot can list, and so the most segments of the usual size.
     private static let usualSegments = UInt64(FormatConstants.maximumSegments / 2)
     static let identityBytes = 2 * IdentityBlock.byteCount
@@ -54,6 +58,7 @@ struct SpaceBudget: Equatable, Sendable {
         guard snapshotLimitBytes >= 256, snapshotLimitBytes <= 32 << 20 else {
             throw .configuration("snapshotLimitBytes is \(snapshotLimitBytes); it must be 256 to 32 MiB")
         }
+        firstGroupBytes = Self.roundUp(Frame.minimumBytes(storedBytes: snapshotLimitBytes) + 256, to: blockBytes)
         slotBytes = Self.roundUp(CheckpointSlot.headerBytes + snapshotLimitBytes, to: Self.pageBytes)
         // Room for identity, the first snapshot and open frame, the snapshot that retires the other reserve segment, and 16
         // blocks of small records between two rolls.
@@ -96,6 +101,7 @@ struct SpaceBudget: Equatable, Sendable {
             throw .configuration(
                 "capacityBytes is \(capacity), more than 4088 segments of \(segmentBytes) bytes; raise segmentBytes")
         }
+        mostLiveSegments = snapshotEntries
     }
 
     /// Everything that is not a segment: four pages for the directory, the pid file, the settings and their replacement, the
@@ -124,11 +130,6 @@ struct SpaceBudget: Equatable, Sendable {
         Int(segmentBytes) - Self.identityBytes - firstGroupBytes - blockBytes
     }
 
-    /// Bytes of the largest group that begins a segment: snapshot and open frame, padded.
-    var firstGroupBytes: Int {
-        Self.roundUp(Frame.minimumBytes(storedBytes: snapshotLimitBytes) + 256, to: blockBytes)
-    }
-
     /// What a segment holds besides the groups behind its first snapshot: identity, the largest such snapshot, the block for
     /// its seal.
     var segmentOverheadBytes: Int { Self.identityBytes + firstGroupBytes + blockBytes }
@@ -150,9 +151,9 @@ struct SpaceBudget: Equatable, Sendable {
         return room / blockBytes * blockBytes
     }
 
-    /// How many segments a snapshot lists at the most: all that the capacity has room for, those of the reserve, and some
-    /// small ones for claims; or, so that the capacity can be raised, as many as fit into a quarter of the snapshot.
-    var mostLiveSegments: Int {
+    /// All segments that the capacity has room for, those of the reserve, and some small ones for claims; or, so that the
+    /// capacity can be raised, as many as fit into a quarter of the snapshot.
+    private var snapshotEntries: Int {
         let regular = Int(min(segmentBudgetBytes / UInt64(segmentBytes), UInt64(FormatConstants.maximumSegments)))
         let fitting = (snapshotLimitBytes - Snapshot.headerBytes) / SegmentEntry.byteCount
         let share = snapshotLimitBytes / 4 / SegmentEntry.byteCount
@@ -165,12 +166,13 @@ struct SpaceBudget: Equatable, Sendable {
         snapshotLimitBytes - Snapshot.headerBytes - mostLiveSegments * SegmentEntry.byteCount
     }
 
+    /// - Parameter multiple: a power of two.
     static func roundUp(_ value: Int, to multiple: Int) -> Int {
-        (value + multiple - 1) / multiple * multiple
+        (value + multiple - 1) & -multiple
     }
 
+    /// - Parameter multiple: a power of two.
     static func roundUp(_ value: UInt64, to multiple: Int) -> UInt64 {
-        let multiple = UInt64(multiple)
-        return (value + multiple - 1) / multiple * multiple
+        UInt64(roundUp(Int(value), to: multiple))
     }
 }

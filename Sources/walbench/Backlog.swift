@@ -55,6 +55,6 @@ struct Backlog {
         let elapsed = clock.monotonicClock() - started
         guard count == events else { throw BenchmarkError("\(path) gave \(count) of \(events) events") }
         precondition(bodyBytes >= 0)
-        return Sample(eventsPerSecond: Double(count) * 1e9 / Double(elapsed), microseconds: microseconds)
+        return Sample(events: Double(count), nanoseconds: elapsed, microseconds: microseconds)
     }
 }

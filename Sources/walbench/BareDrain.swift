@@ -36,7 +36,7 @@ struct BareDrain {
         guard taken == backlog.events else {
             throw BenchmarkError("\(backlog.path) gave \(taken) of \(backlog.events) events")
         }
-        return Sample(eventsPerSecond: Double(taken) * 1e9 / Double(elapsed), microseconds: [])
+        return Sample(events: Double(taken), nanoseconds: elapsed, microseconds: [])
     }
 
     private mutating func drain(_ name: String) throws {

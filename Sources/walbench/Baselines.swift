@@ -6,12 +6,10 @@ struct Baselines {
     let raw: [RawWriter]
     private let bareLog: BareLog
     private let workplace: Workplace
-    private let nanoseconds: UInt64
 
     /// - Parameter workloads: what they will be measured with.
-    init(_ options: Options, _ workplace: Workplace, _ workloads: [Workload]) throws {
+    init(_ workplace: Workplace, _ workloads: [Workload]) throws {
         self.workplace = workplace
-        nanoseconds = options.nanoseconds
         raw = try RawWriter.all(in: workplace)
         bareLog = BareLog(
             try workplace.makeBestPrewrittenFile("bare"), blockBytes: workplace.volume.logicalBlockBytes,
@@ -19,7 +17,7 @@ struct Baselines {
     }
 
     /// The same threads and bytes as the engine's, encoded beforehand and not compressed.
-    func measureBare(_ workload: Workload) throws -> Sample {
+    func measureBare(_ workload: Workload, for nanoseconds: UInt64) throws -> Sample {
         let bareLog = self.bareLog
         let measured = try Measurement(threads: workload.threads, for: nanoseconds) { thread, turn, _ in
             try bareLog.append(workload.payload(thread: thread, turn: turn))
@@ -27,16 +25,13 @@ struct Baselines {
         return Sample(measured, eventsEach: Double(workload.eventsInBatch))
     }
 
-    /// One thread, blocks of that size; the best of the methods, each of which has its share of the time.
-    func measureRaw(bytes: Double, eventsEach: Double) throws -> Sample {
+    /// One thread, blocks of that size; by each of the methods.
+    func measureRaw(bytes: Double, eventsEach: Double, for nanoseconds: UInt64) throws -> [(Subject, Sample)] {
         let blockBytes = workplace.roundedToBlock(Int(bytes))
-        var best: (method: String, measured: Measurement)?
-        for writer in raw {
-            let measured = try writer.measure(blockBytes: blockBytes, for: nanoseconds / UInt64(raw.count))
-            if measured.operationsPerSecond > best?.measured.operationsPerSecond ?? 0 { best = (writer.name, measured) }
+        return try raw.map { writer in
+            var sample = Sample(try writer.measure(blockBytes: blockBytes, for: nanoseconds), eventsEach: eventsEach)
+            sample.method = writer.name
+            return (.raw, sample)
         }
-        var sample = Sample(best!.measured, eventsEach: eventsEach)
-        sample.method = best!.method
-        return sample
     }
 }

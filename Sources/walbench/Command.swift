@@ -14,24 +14,27 @@ private let usage = """
       verify   all checksums of a log, beside a bare loop of read and CRC-32C               (B9)
       curve    puts by producers, batch and body: rates, latencies, groups, bytes, processor time, memory
       scale    opening, puts, takes and memory by the number of queued events
+      soak     puts and takes on a channel that is never empty, for long: whether memory and files grow
       bars     all of them, one after the other: each bar with its ratio, and the field beside it
       work     for tools/count: OPERATION (put, put-lz4, leave, take, open, verify) so many times in the channel D, on one
                thread; measures and prints nothing
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
       --rounds N       how often each is measured, in turn (default: 9; raw, log, scale 5; curve 3)
-      --seconds S      length of one measurement (default: 1; put and take 0.2; curve 0.1)
+      --seconds S      length of one measurement (default: 1; put 0.4; take 0.2; curve 0.1); of all of soak (default:
+                       3600)
       --producers L    put, curve: one or more numbers, with commas (default: 1,8,64; curve 1,2,4,8,16,64); take, written:
                        so many puts and as many takes together (default: 4)
       --batch L        put: events in a transaction (default: 1,100, and for 64 producers only 1); take: of the puts,
                        written: of puts and takes (default: 100); verify: of the puts (default: 100,1);
                        curve: of the puts (default: 1,10,100,1000)
       --body B         bytes of a body, random (default: 512)
-      --lines F        commit, put, take, written, verify, scale: bodies are the lines of F, and the channel compresses them
+      --lines F        commit, put, take, written, verify, scale, soak: bodies are the lines of F, and the channel compresses them
                        with LZ4; else it does not compress; bars, curve: for what is about lines, which is skipped without
       --events L       take: events in the backlog (default: 300000); ready: queued events (default: 10000,1000000);
                        verify: events in the log (default: 1000000); scale: queued events (default:
-                       0,1000000,10000000); work: events, in hundreds (default: 1000)
+                       0,1000000,10000000); soak: queued at the least (default: 200000); work: events, in hundreds
+                       (default: 1000)
       --html F         curve: writes a page with drawings and all figures to F
       --full           ready: 10,000,000 queued events, too; scale: 100,000,000
       --format F       text or json (default: text)
@@ -95,6 +98,7 @@ func measure(_ options: Options, _ workplace: Workplace) throws -> Report {
     case .verify: try VerifyBenchmark(options: options, workplace: workplace, bodies: bodies).run()
     case .curve: try CurveBenchmark(options: options, workplace: workplace).run()
     case .scale: try ScaleBenchmark(options: options, workplace: workplace, bodies: bodies).run()
+    case .soak: try SoakBenchmark(options: options, workplace: workplace, bodies: bodies).run()
     case .bars, .life, .stage, .work: preconditionFailure("\(options.command) is not one measurement")
     }
 }

@@ -1,6 +1,6 @@
 /// Other systems, measured once, each in its strictest mode (acknowledged after the sync), with 512 random bytes in an event, on
 /// 2 virtual CPUs and ext4 on a virtio disk. Here they are scaled by what the disk does with raw writes: there and then, and here
-/// and now.
+/// and now, in the same round where raw writes were measured in turn with the channel.
 struct Field {
     /// What the best of them did.
     private struct Rival {
@@ -53,14 +53,18 @@ struct Field {
         for series in report.series {
             let isKnown = comparisons.contains { $0.series == series.name }
             for rival in Self.rivals where rival.series == series.name && !isKnown {
+                let samples = series.samples[series.engine]!
+                let raw = series.samples[.raw]?.map(\.operationsPerSecond)
                 // Blocks of the device may be larger.
-                guard let here = rawPerSecond[rival.rawBytes] else { continue }
-                let expected = rival.eventsPerSecond * here / rival.rawPerSecond
+                guard let here = raw ?? rawPerSecond[rival.rawBytes].map({ rate in samples.map { _ in rate } })
+                else { continue }
+                let expected = here.map { rival.eventsPerSecond * $0 / rival.rawPerSecond }
                 comparisons.append(
                     Comparison(
-                        name: Self.name, series: series.name, what: "events/s / \(rival.name), \(whole(expected))",
+                        name: Self.name, series: series.name,
+                        what: "events/s / \(rival.name), \(whole(Statistics(expected).median))",
                         rival: rival.name, bar: .atLeast(rival.wanted),
-                        pairs: series.samples[series.engine]!.map { $0.eventsPerSecond / expected }))
+                        pairs: zip(samples, expected).map { $0.eventsPerSecond / $1 }))
             }
         }
         for opening in report.comparisons where opening.series == Self.restart && opening.what == "ms, checkpoint" {

@@ -21,21 +21,24 @@ struct LogBenchmark {
         let workloads = try Self.appenderCounts.map {
             try Workload(Self.bodies, threads: $0, eventsInBatch: Self.eventsInBatch)
         }
-        let baselines = try Baselines(options, workplace, workloads)
+        let baselines = try Baselines(workplace, workloads)
         let log = try MeasuredLog(at: workplace.path("log"))
         let encoding = try workloads.map(Self.encodingMicroseconds)
+        var latest = try workloads.map { try measure(log, $0).writes! }
         var series = workloads.map {
             Series(count($0.threads, "appender"), [.log, .bare, .raw], bodyBytes: $0.bodyBytes)
         }
-        try interleave(&series, rounds: options.rounds) { series, index, subject in
+        try interleave(&series, rounds: options.rounds, slices: options.slices) { series, index, subject in
             switch subject {
-            case .bare: return [(subject, try baselines.measureBare(workloads[index]))]
+            case .bare: return [(subject, try baselines.measureBare(workloads[index], for: options.sliceNanoseconds))]
             case .raw:
-                let writes = WriteFigures([series.latest[.log]!.writes!], bodyBytes: series.bodyBytes)
-                return [
-                    (subject, try baselines.measureRaw(bytes: writes.groupBytes, eventsEach: writes.eventsInGroup))
-                ]
-            default: return [(subject, try measure(log, workloads[index]))]
+                let writes = WriteFigures([latest[index]], bodyBytes: series.bodyBytes)
+                return try baselines.measureRaw(
+                    bytes: writes.groupBytes, eventsEach: writes.eventsInGroup, for: options.sliceNanoseconds)
+            default:
+                let sample = try measure(log, workloads[index])
+                latest[index] = sample.writes!
+                return [(subject, sample)]
             }
         }
         try log.close()
@@ -47,13 +50,13 @@ struct LogBenchmark {
 
     private func measure(_ log: MeasuredLog, _ workload: Workload) throws -> Sample {
         let before = log.traffic.reading
-        let measured = try Measurement(threads: workload.threads, for: options.nanoseconds) { thread, turn, _ in
+        let measured = try Measurement(threads: workload.threads, for: options.sliceNanoseconds) { thread, turn, _ in
             try log.append(try workload.frame(thread: thread, turn: turn))
         }
         var sample = Sample(measured, eventsEach: Double(workload.eventsInBatch))
         sample.writes = Sample.Writes(
-            traffic: log.traffic.reading - before, events: Double(measured.count * workload.eventsInBatch),
-            transactions: Double(measured.count))
+            traffic: log.traffic.reading - before, events: Double(measured.turns * workload.eventsInBatch),
+            transactions: Double(measured.turns))
         try log.settle()
         return sample
     }

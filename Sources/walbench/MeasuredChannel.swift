@@ -45,8 +45,8 @@ final class MeasuredChannel: Sendable {
         }
         var sample = Sample(measured, eventsEach: Double(workload.eventsInBatch))
         sample.writes = Sample.Writes(
-            traffic: traffic.reading - before, events: Double(measured.count * workload.eventsInBatch),
-            transactions: Double(measured.count))
+            traffic: traffic.reading - before, events: Double(measured.turns * workload.eventsInBatch),
+            transactions: Double(measured.turns))
         beforeEmptying()
         try empty()
         return sample

@@ -22,9 +22,9 @@ struct MixedBenchmark {
                 [.beside, .takes, .alone], bodyBytes: workload.bodyBytes)
         ]
         var eventsInTake: [Double] = []
-        try interleave(&series, rounds: options.rounds) { _, _, subject in
+        try interleave(&series, rounds: options.rounds, slices: options.slices) { _, _, subject in
             guard subject == .beside else {
-                return [(subject, try channel.measurePuts(workload, for: options.nanoseconds))]
+                return [(subject, try channel.measurePuts(workload, for: options.sliceNanoseconds))]
             }
             let (puts, takes) = try measureTogether(channel, workload)
             eventsInTake.append(takes.operations == 0 ? 0 : takes.writes!.events / Double(takes.operations))
@@ -52,7 +52,7 @@ struct MixedBenchmark {
         let batch = self.batch
         let taken = Atomic<Int>(0)
         let before = measured.traffic.reading
-        let measurement = try Measurement(threads: 2 * producers, for: options.nanoseconds) {
+        let measurement = try Measurement(threads: 2 * producers, for: options.sliceNanoseconds) {
             thread, turn, stopwatch in
             guard thread >= producers else {
                 return try measured.put(workload.batch(thread: thread, turn: turn), &stopwatch)
@@ -61,24 +61,21 @@ struct MixedBenchmark {
             let take = try measured.channel.beginTake(maxEvents: batch, waitingUpTo: .milliseconds(1))
             let events = take.events.count
             try take.commit()
-            taken.add(events, ordering: .relaxed)
+            if stopwatch.counts { taken.add(events, ordering: .relaxed) }
         }
         let traffic = measured.traffic.reading - before
         try measured.empty()
-        var puts = sample(measurement, 0..<producers)
-        puts.eventsPerSecond *= Double(batch)
-        let putEvents = Double(puts.operations * batch)
-        puts.writes = Sample.Writes(traffic: traffic, events: putEvents, transactions: Double(puts.operations))
-        var takes = sample(measurement, producers..<2 * producers)
+        let latencies = measurement.latenciesByThread[..<producers].joined().map { Double($0) / 1000 }
+        var puts = Sample(
+            events: Double(latencies.count * batch), nanoseconds: measurement.elapsed, microseconds: latencies)
+        let transactions = measurement.turnsByThread[..<producers].reduce(0, +)
+        puts.writes = Sample.Writes(
+            traffic: traffic, events: Double(transactions * batch), transactions: Double(transactions))
         let takenEvents = Double(taken.load(ordering: .relaxed))
-        takes.eventsPerSecond = takenEvents * 1e9 / Double(measurement.elapsed)
+        var takes = Sample(
+            events: takenEvents, nanoseconds: measurement.elapsed,
+            microseconds: measurement.latenciesByThread[producers...].joined().map { Double($0) / 1000 })
         takes.writes = Sample.Writes(traffic: traffic, events: takenEvents, transactions: Double(takes.operations))
         return (puts, takes)
-    }
-
-    private func sample(_ measurement: Measurement, _ threads: Range<Int>) -> Sample {
-        let latencies = measurement.latenciesByThread[threads].joined().map { Double($0) / 1000 }
-        return Sample(
-            eventsPerSecond: Double(latencies.count) * 1e9 / Double(measurement.elapsed), microseconds: latencies)
     }
 }

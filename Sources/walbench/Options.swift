@@ -1,7 +1,7 @@
 /// What the command line asks for.
 struct Options: Sendable {
     enum Command: String, CaseIterable {
-        case raw, log, commit, put, take, ready, written, verify, curve, scale, bars
+        case raw, log, commit, put, take, ready, written, verify, curve, scale, soak, bars
         /// One process of `ready`, started by it and killed by it; one of `scale`.
         case life, stage
         /// One process of `tools/count`.
@@ -33,6 +33,10 @@ struct Options: Sendable {
     var events: [Int]?
 
     var nanoseconds: UInt64 { UInt64(seconds * 1e9) }
+
+    /// A measurement that goes on for a while consists of so many slices (``interleave(_:rounds:slices:_:)``), each so long.
+    var slices: Int { max(1, Int(seconds / 0.05)) }
+    var sliceNanoseconds: UInt64 { nanoseconds / UInt64(slices) }
 
     /// As without any option.
     init(_ command: Command) {
@@ -134,6 +138,7 @@ extension Options.Command {
         case .ready: all + ["--events", "--body", "--full"]
         case .written: all + ["--producers", "--batch", "--body", "--lines"]
         case .scale: all + ["--seconds", "--events", "--body", "--lines", "--full"]
+        case .soak: ["--dir", "--format", "--seconds", "--events", "--body", "--lines"]
         case .life: ["--dir", "--events", "--body", "--hold"]
         case .stage: all + ["--seconds", "--events", "--body", "--lines", "--fill"]
         case .work: ["--dir", "--events"]
@@ -146,15 +151,17 @@ extension Options.Command {
         case .raw, .log: 5
         case .curve: 3
         case .scale, .stage: 5
-        case .commit, .put, .take, .ready, .written, .verify, .bars, .life, .work: 9
+        case .commit, .put, .take, .ready, .written, .verify, .soak, .bars, .life, .work: 9
         }
     }
 
-    /// So that a run with defaults ends within a minute (but for curve and bars).
+    /// So that a run with defaults ends within a few minutes (but for curve, soak and bars).
     fileprivate var seconds: Double {
         switch self {
         case .raw, .log, .commit, .ready, .written, .verify, .scale, .bars, .life, .stage, .work: 1
-        case .put, .take: 0.2
+        case .put: 0.4
+        case .take: 0.2
+        case .soak: 3600
         case .curve: 0.1
         }
     }

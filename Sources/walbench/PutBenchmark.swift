@@ -42,7 +42,7 @@ struct PutBenchmark {
     func entries() throws -> [SeriesReport.Entry] {
         let shapes = shapes
         let workloads = try shapes.map { try Workload(bodies, threads: $0.producers, eventsInBatch: $0.batch) }
-        let baselines = try Baselines(options, workplace, workloads)
+        let baselines = try Baselines(workplace, workloads)
         let residentBefore = Machine.residentBytes
         var resident: [UInt64] = Array(repeating: 0, count: shapes.count)
         // One for each, so that what a channel says of itself is of one shape.
@@ -54,18 +54,25 @@ struct PutBenchmark {
                 shape.name, [.channel, .bare, .raw] + (bodies.compression == .lz4 ? [.lz4] : []),
                 bodyBytes: workload.bodyBytes)
         }
-        try interleave(&series, rounds: options.rounds) { series, index, subject in
-            let sample =
-                switch subject {
-                case .bare: try baselines.measureBare(workloads[index])
-                case .raw: try measure(baselines, series, workloads[index])
-                case .lz4: try measureLZ4(workloads[index])
-                default:
-                    try channels[index].measurePuts(workloads[index], for: options.nanoseconds) {
-                        resident[index] = max(resident[index], Machine.residentBytes)
-                    }
-                }
-            return [(subject, sample)]
+        let measure = { (index: Int) throws in
+            try channels[index].measurePuts(workloads[index], for: options.sliceNanoseconds) {
+                resident[index] = max(resident[index], Machine.residentBytes)
+            }
+        }
+        var latest = try shapes.indices.map { try measure($0).writes! }
+        try interleave(&series, rounds: options.rounds, slices: options.slices) { series, index, subject in
+            switch subject {
+            case .bare:
+                return [(subject, try baselines.measureBare(workloads[index], for: options.sliceNanoseconds))]
+            case .raw:
+                return try measureRaw(
+                    baselines, WriteFigures([latest[index]], bodyBytes: series.bodyBytes), workloads[index])
+            case .lz4: return [(subject, try measureLZ4(workloads[index]))]
+            default:
+                let sample = try measure(index)
+                latest[index] = sample.writes!
+                return [(subject, sample)]
+            }
         }
         let most = channels.map { $0.channel.metrics.mostGroupsInFlight }
         for channel in channels { try channel.close() }
@@ -76,15 +83,16 @@ struct PutBenchmark {
         }
     }
 
-    private func measure(_ baselines: Baselines, _ series: Series, _ workload: Workload) throws -> Sample {
-        let writes = WriteFigures([series.latest[.channel]!.writes!], bodyBytes: series.bodyBytes)
-        return try baselines.measureRaw(
+    private func measureRaw(
+        _ baselines: Baselines, _ writes: WriteFigures, _ workload: Workload
+    ) throws -> [(Subject, Sample)] {
+        try baselines.measureRaw(
             bytes: bodies.compression == .lz4 ? writes.eventsInGroup * workload.encodedBytes : writes.groupBytes,
-            eventsEach: writes.eventsInGroup)
+            eventsEach: writes.eventsInGroup, for: options.sliceNanoseconds)
     }
 
     private func measureLZ4(_ workload: Workload) throws -> Sample {
-        let measured = try Measurement(threads: Machine.cpus, for: options.nanoseconds) { thread, turn, _ in
+        let measured = try Measurement(threads: Machine.cpus, for: options.sliceNanoseconds) { thread, turn, _ in
             let raw = workload.payload(
                 thread: (thread + turn) % workload.threads, turn: turn / workload.threads)
             _ = try FramePayload(

@@ -21,7 +21,7 @@ final class RawWriter: @unchecked Sendable {
 
     /// A writer for each method that the file system has: the two synced ones over pre-written files.
     static func all(in workplace: Workplace) throws -> [RawWriter] {
-        try [WriteMethod.writeThenSync, .synced, .directSynced].compactMap { method in
+        try [WriteMethod.directSynced, .synced, .writeThenSync].compactMap { method in
             let isGrowing = method == .writeThenSync
             let name = "raw-\(method)"
             let file =

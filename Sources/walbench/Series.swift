@@ -13,35 +13,56 @@ enum Subject: String, Sendable {
 
 /// One measurement of one subject.
 struct Sample {
-    var eventsPerSecond: Double
+    private(set) var events: Double
+    private(set) var seconds: Double
     /// Of each operation, or of the part of it that is timed.
-    var microseconds: [Double]
-    var operations: Int
+    private(set) var microseconds: [Double]
+    private(set) var operations: Int
     /// What an engine wrote meanwhile.
     var writes: Writes?
-    /// What the process took of the processors, for a million events.
-    var processorSecondsPerMillion: Double?
-    /// The best raw method.
+    /// What the process took of the processors.
+    private var processorSeconds: Double?
+    /// Of raw writes.
     var method: String?
+
+    var eventsPerSecond: Double { events / seconds }
+    var operationsPerSecond: Double { Double(operations) / seconds }
+    var processorSecondsPerMillion: Double? { processorSeconds.map { $0 * 1e6 / events } }
 
     struct Writes {
         var traffic: Traffic.Reading
         var events: Double
         var transactions: Double
+
+        static func + (left: Self, right: Self) -> Self {
+            Writes(
+                traffic: left.traffic + right.traffic, events: left.events + right.events,
+                transactions: left.transactions + right.transactions)
+        }
     }
 
     init(_ measured: Measurement, eventsEach: Double) {
         self.init(
-            eventsPerSecond: measured.operationsPerSecond * eventsEach,
+            events: Double(measured.count) * eventsEach, nanoseconds: measured.elapsed,
             microseconds: measured.latencies.map { Double($0) / 1000 })
-        processorSecondsPerMillion =
-            Double(measured.processorNanoseconds) / 1000 / (Double(measured.count) * eventsEach)
+        processorSeconds = Double(measured.processorNanoseconds) / 1e9
     }
 
-    init(eventsPerSecond: Double, microseconds: [Double]) {
-        self.eventsPerSecond = eventsPerSecond
+    init(events: Double, nanoseconds: UInt64, microseconds: [Double]) {
+        self.events = events
+        seconds = Double(nanoseconds) / 1e9
         self.microseconds = microseconds
         operations = microseconds.count
+    }
+
+    /// Another slice of the same measurement.
+    mutating func add(_ slice: Sample) {
+        events += slice.events
+        seconds += slice.seconds
+        microseconds += slice.microseconds
+        operations += slice.operations
+        if let more = slice.writes { writes = writes.map { $0 + more } ?? more }
+        if let more = slice.processorSeconds { processorSeconds = (processorSeconds ?? 0) + more }
     }
 
     /// Of its operations; 0 when single ones were not timed.
@@ -59,7 +80,6 @@ struct Series {
     let bodyBytes: Double
     /// One sample for each round but the one that warms up.
     private(set) var samples: [Subject: [Sample]] = [:]
-    private(set) var latest: [Subject: Sample] = [:]
 
     init(_ name: String, _ subjects: [Subject], bodyBytes: Double) {
         self.name = name
@@ -70,7 +90,6 @@ struct Series {
     var engine: Subject { subjects[0] }
 
     mutating func add(_ sample: Sample, of subject: Subject, isWarmUp: Bool) {
-        latest[subject] = sample
         if !isWarmUp { samples[subject, default: []].append(sample) }
     }
 
@@ -130,18 +149,37 @@ struct WriteFigures {
 
 /// Measures all subjects of all series in each round, in turn, so that whatever slows the machine for a while slows
 /// them alike. Round 0 warms up: memory, the first segments, the size of groups.
+///
+/// - Parameters:
+///   - slices: a round's measurement of a subject is the sum of so many, each time in another order. A disk may be half as fast
+///     for a second, or in every other file that is made: with one stretch each, that would be what a ratio says.
+///   - measure: one slice of one subject. Raw writes have a sample for each method, of which the best over all slices counts.
 func interleave(
-    _ series: inout [Series], rounds: Int,
+    _ series: inout [Series], rounds: Int, slices: Int = 1,
     _ measure: (_ series: Series, _ index: Int, _ subject: Subject) throws -> [(Subject, Sample)]
 ) throws {
     for round in 0...rounds {
         for index in series.indices {
-            let measured = series[index].subjects.filter { $0 != .takes }
-            for turn in measured.indices {
-                let subject = measured[(round + turn) % measured.count]
-                for (subject, sample) in try measure(series[index], index, subject) {
-                    series[index].add(sample, of: subject, isWarmUp: round == 0)
+            let subjects = series[index].subjects.filter { $0 != .takes }
+            var sums: [(subject: Subject, sample: Sample)] = []
+            for slice in 0..<slices {
+                for turn in subjects.indices {
+                    let subject = subjects[(round + slice + turn) % subjects.count]
+                    for (subject, sample) in try measure(series[index], index, subject) {
+                        if let known = sums.firstIndex(where: {
+                            $0.subject == subject && $0.sample.method == sample.method
+                        }) {
+                            sums[known].sample.add(sample)
+                        } else {
+                            sums.append((subject, sample))
+                        }
+                    }
                 }
+            }
+            for subject in series[index].subjects {
+                let best = sums.filter { $0.subject == subject }
+                    .max { $0.sample.eventsPerSecond < $1.sample.eventsPerSecond }!
+                series[index].add(best.sample, of: subject, isWarmUp: round == 0)
             }
         }
     }

@@ -38,7 +38,7 @@ struct TakeBenchmark {
                 [.channel, .bare], bodyBytes: workload.bodyBytes)
         ]
         var cachedBytes = 0
-        try interleave(&series, rounds: options.rounds) { _, _, subject in
+        try interleave(&series, rounds: options.rounds, slices: 2) { _, _, subject in
             let backlog = try Backlog("backlog", in: workplace, workload, events: events, bodies.compression)
             defer { workplace.remove("backlog") }
             guard subject == .channel else {

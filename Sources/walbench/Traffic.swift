@@ -21,6 +21,13 @@ final class Traffic: Sendable {
 
         var writtenBytes: Int { groupBytes + otherBytes }
 
+        static func + (left: Self, right: Self) -> Self {
+            Reading(
+                groups: left.groups + right.groups, groupBytes: left.groupBytes + right.groupBytes,
+                otherBytes: left.otherBytes + right.otherBytes, readBytes: left.readBytes + right.readBytes,
+                calls: left.calls + right.calls)
+        }
+
         static func - (left: Self, right: Self) -> Self {
             Reading(
                 groups: left.groups - right.groups, groupBytes: left.groupBytes - right.groupBytes,

@@ -100,8 +100,8 @@ struct VerifyBenchmark {
         let clock = SystemRuntime()
         let started = clock.monotonicClock()
         try work()
-        let elapsed = Double(clock.monotonicClock() - started)
-        return Sample(eventsPerSecond: Double(subject.events) * 1e9 / elapsed, microseconds: [])
+        return Sample(
+            events: Double(subject.events), nanoseconds: clock.monotonicClock() - started, microseconds: [])
     }
 
     private func entry(_ series: Series, _ subject: Subject) -> SeriesReport.Entry {

@@ -171,7 +171,10 @@ final class Numbers: @unchecked Sendable {
 
 @Suite struct AlignedBufferTests {
     @Test func memoryIsAlignedRoundedUpAndZero() {
-        for (asked, given) in [(0, 4096), (1, 4096), (4096, 4096), (4097, 8192)] {
+        for (asked, given) in [
+            (0, 4096), (1, 4096), (4096, 4096), (4097, 8192), (61_440, 61_440), (61_441, 65_536), (65_536, 65_536),
+            (65_537, 69_632), (3 << 20, 3 << 20),
+        ] {
             let buffer = AlignedBuffer(byteCount: asked)
             #expect(buffer.byteCount == given)
             #expect(buffer.bytes.byteCount == given)

@@ -32,9 +32,8 @@ import Testing
             #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
             for _ in 0..<random.index(below: 9) {
                 let event = random.event()
-                let added = PutEncoder.encodedBytes(
-                    headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
-                #expect(added == event.encodedBytes)
+                let measure = PutEncoder.measure(event.headers, event.extensions, event.body.count)
+                #expect(measure.encodedBytes == event.encodedBytes)
                 try encoder.append(event)
                 transaction.events.append(event)
                 #expect(encoder.eventCount == transaction.events.count)
@@ -104,6 +103,30 @@ import Testing
             #expect(encoder.encodedBytes == expectedBytes.count)
             #expect(try encoder.finish(id: 1) == expectedBytes)
         }
+    }
+
+    /// Keys are compared only when two of them are equally long, by a filter in which lengths that are 64 apart are one.
+    @Test func aKeyThatStandsTwiceIsFoundWhateverStandsBesideIt() throws {
+        var random = Random(seed: 43)
+        var repeated = 0
+        for _ in 0..<5_000 {
+            let keys = (0..<random.index(below: 8)).map { _ in
+                String(
+                    repeating: random.index(below: 2) == 0 ? "a" : "b",
+                    count: [1, 2, 3, 65, 66][random.index(below: 5)])
+            }
+            let event = Event(headers: keys.map { EventHeader(key: $0, value: []) }, body: [])
+            var encoder = PutEncoder()
+            if Set(keys).count == keys.count {
+                try encoder.append(event)
+            } else {
+                #expect(throws: FormatError(.event, .repeated(.headerKey), at: 0 as UInt64)) {
+                    try encoder.append(event)
+                }
+                repeated += 1
+            }
+        }
+        #expect((500...4_500).contains(repeated))
     }
 
     @Test func refusedFinishChangesNothing() throws {

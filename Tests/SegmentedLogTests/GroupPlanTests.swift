@@ -11,7 +11,7 @@ import Testing
         #expect(plan.totalBytes % block == 0 && plan.totalBytes >= used, story)
         #expect(plan.totalBytes - used < block, "no block too many: \(plan)")
         // Frames and padding lie side by side, without a hole.
-        var pieces = zip(plan.offsets, plan.frameBytes).map { $0..<$0 + $1 }
+        var pieces = plan.places
         if let padding = plan.padding { pieces.append(padding) }
         pieces.sort { $0.lowerBound < $1.lowerBound }
         var end = 0
@@ -21,15 +21,15 @@ import Testing
         }
         #expect(end == plan.totalBytes, story)
         // Only the last frame is longer than it must be, by a gap of fewer bytes than a frame.
-        #expect(plan.frameBytes.dropLast() == lengths.dropLast(), story)
-        let gap = plan.frameBytes.last! - lengths.last!
+        #expect(plan.places.dropLast().map(\.count) == lengths.dropLast(), story)
+        let gap = plan.places.last!.count - lengths.last!
         #expect((0..<FormatConstants.minimumFrameBytes).contains(gap), story)
         #expect(plan.padding == nil || gap == 0, story)
         if let padding = plan.padding {
             #expect(padding.count >= FormatConstants.minimumFrameBytes, story)
-            #expect(padding.upperBound == (isLast ? plan.offsets.last! : plan.totalBytes), story)
+            #expect(padding.upperBound == (isLast ? plan.places.last!.lowerBound : plan.totalBytes), story)
         }
-        if isLast { #expect(plan.offsets.last! + plan.frameBytes.last! == plan.totalBytes, story) }
+        if isLast { #expect(plan.places.last!.upperBound == plan.totalBytes, story) }
     }
 
     @Test(arguments: [512, 4096], [false, true])
@@ -53,13 +53,13 @@ import Testing
     @Test func aRestOf104BytesIsAFrameAndOf96IsAGap() {
         let padded = GroupPlan(lengths: [408], blockBytes: 512, lastMustBeLast: false)
         #expect(padded.padding == 408..<512)
-        #expect(padded.frameBytes == [408])
+        #expect(padded.places == [0..<408])
         let gapped = GroupPlan(lengths: [416], blockBytes: 512, lastMustBeLast: false)
         #expect(gapped.padding == nil)
-        #expect(gapped.frameBytes == [512])
+        #expect(gapped.places == [0..<512])
         let exact = GroupPlan(lengths: [512], blockBytes: 512, lastMustBeLast: false)
         #expect(exact.padding == nil)
-        #expect(exact.frameBytes == [512])
+        #expect(exact.places == [0..<512])
         #expect(exact.totalBytes == 512)
     }
 
@@ -69,9 +69,9 @@ import Testing
         let last = try FramePayload(type: type, raw: raw)
         let alone = GroupPlan([last], blockBytes: 512)
         #expect(alone.padding == 0..<(512 - last.minimumFrameBytes))
-        #expect(alone.offsets == [512 - last.minimumFrameBytes])
+        #expect(alone.places == [512 - last.minimumFrameBytes..<512])
         let both = GroupPlan([put, last], blockBytes: 512)
-        #expect(both.offsets == [0, 512 - last.minimumFrameBytes])
+        #expect(both.places == [0..<112, 512 - last.minimumFrameBytes..<512])
         #expect(both.padding == 112..<(512 - last.minimumFrameBytes))
         let other = GroupPlan([last, put], blockBytes: 512)
         #expect(other.padding?.upperBound == 512, "only as the last frame")

@@ -163,6 +163,41 @@ import Testing
         #expect(try world.afterPowerCut().open(Self.large).tags().last == count)
     }
 
+    /// Not for want of capacity: others have filled the disk.
+    @Test func onAFullDiskSparesAreGivenUpForALargeAppend() throws {
+        let world = World()
+        let (log, count) = try drained(world, segments: 8)
+        let spares = world.spares.count
+        world.disk.options.capacityBytes = world.disk.allocatedBytes()
+        let large = 48_000
+        try #require(UInt64(large) < UInt64(spares) * (16 << 10), "or giving all of them up would not be enough")
+        // Whatever waits for a segment that the disk has no room for is told; with spares there is no need.
+        _ = try log.append([put(count, bytes: large)])
+        #expect(world.spares.count < spares)
+        #expect(try log.tags().last == count)
+        #expect(log.room.segmentBytesInUse <= log.room.segmentBudgetBytes)
+        #expect(try world.afterPowerCut().open(Self.large).tags().last == count)
+    }
+
+    /// As is lowered while a retirement is at it: what it makes then was kept, beyond the capacity, until it was used.
+    @Test func aCapacityThatIsLoweredWhileSparesAreMadeTakesThemToo() throws {
+        for steps in 0..<60 {
+            let world = World()
+            let log = try world.open(Self.large)
+            var count = 0
+            while log.segments.count < 8 {
+                _ = try log.append([put(count, bytes: 900)])
+                count += 1
+            }
+            world.runtime.runUntilIdle()
+            log.retire(log.segments.dropLast().map(\.number)) { _ in }
+            for _ in 0..<steps { _ = world.runtime.step() }
+            try log.setCapacity(log.room.capacityBytes - log.room.segmentBudgetBytes + 2 * (16 << 10))
+            world.runtime.runUntilIdle()
+            #expect(log.room.segmentBytesInUse <= log.room.segmentBudgetBytes, "after \(steps): \(world.names())")
+        }
+    }
+
     @Test func aLowerCapacityTakesAsManySparesAsItMust() throws {
         let world = World()
         let (log, _) = try drained(world, segments: 8)
@@ -325,7 +360,7 @@ import Testing
                 _ = try log.append([put(count, bytes: 400)])
                 count += 1
             }
-            for _ in 0..<steps { world.runtime.step() }
+            for _ in 0..<steps { _ = world.runtime.step() }
             try log.setCapacity(270 << 10)
             world.runtime.runUntilIdle()
             let room = log.room
