@@ -18,7 +18,7 @@ extension Event {
         var bytes: Int
         /// All limits are kept, but that a key may stand twice.
         var isWithinLimits: Bool
-        /// Two keys are equally long: only such can be the same.
+        /// Two keys are equally long, or 64 bytes apart: only such can be the same.
         var mayRepeatKey = false
     }
 

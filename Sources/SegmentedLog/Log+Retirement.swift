@@ -61,7 +61,10 @@ extension Log {
             client = try syncedClient()
         } catch {
             if wasToCome { lock.withLock { state.retirementsToCome -= 1 } }
-            return completion(error)
+            completion(error)
+            // Who waits for a reserve that it was to bring back waits no longer.
+            if wasToCome { schedulePump() }
+            return
         }
         let plan = lock.withLock { () -> RetirementPlan in
             if wasToCome { state.retirementsToCome -= 1 }
@@ -69,7 +72,9 @@ extension Log {
         }
         guard let snapshot = plan.snapshot else {
             if wasToCome, plan.failure == nil { retryUnneeded() }
-            return completion(plan.failure)
+            completion(plan.failure)
+            if wasToCome { schedulePump() }
+            return
         }
         let chosen = plan.chosen
         #if PlantedBugs

@@ -101,24 +101,25 @@ extension Log {
     /// Throws `configuration`, with nothing changed, when the fixed parts and two segments do not fit, or when that would be
     /// more segments than a snapshot of this log can list (4,088 at most).
     public func setCapacity(_ bytes: UInt64) throws(LogError) {
-        try lock.withLock { () throws(LogError) in
+        let areTooMany = try lock.withLock { () throws(LogError) -> Bool in
             try state.room.setCapacity(bytes)
             state.roomWasMade()
             if state.room.inUseBytes > state.room.segmentBudgetBytes { state.discardPrepared() }
+            return beginRemovingSpares()
         }
-        removeSparesBeyondCapacity()
+        if areTooMany { removeSpares() }
         schedulePump()
     }
 
-    /// In the background, when the capacity has no room for all of them.
-    func removeSparesBeyondCapacity() {
-        let areTooMany = lock.withLock { () -> Bool in
-            guard state.room.inUseBytes > state.room.segmentBudgetBytes, !state.spares.isEmpty else { return false }
-            backgroundCount += 1
-            return true
-        }
-        if areTooMany { runtime.schedule(after: 0) { [self] in removeNextSpare() } }
+    /// Under the lock: whether there are more than the capacity has room for; then it counts as work in the background from now
+    /// on, and ``removeSpares()`` must follow.
+    func beginRemovingSpares() -> Bool {
+        guard state.room.inUseBytes > state.room.segmentBudgetBytes, !state.spares.isEmpty else { return false }
+        backgroundCount += 1
+        return true
     }
+
+    func removeSpares() { runtime.schedule(after: 0) { [self] in removeNextSpare() } }
 
     /// One by one, as long as there is too much.
     private func removeNextSpare() {
@@ -131,7 +132,7 @@ extension Log {
         }
         guard let spare else { return wakeClosers() }
         removeSpare(spare)
-        runtime.schedule(after: 0) { [self] in removeNextSpare() }
+        removeSpares()
     }
 
     /// Blocks for a directory sync: room is free only when no crash can bring the file back.

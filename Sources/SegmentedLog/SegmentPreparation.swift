@@ -273,8 +273,10 @@ final class SegmentPreparation: @unchecked Sendable {
             }
         }
         // The disk is full, and not only the capacity used up: spares, which are of another size, or they would have been taken,
-        // are what there is to give back.
-        if error.code == .full, error.fileError != nil, log.lock.withLock({ !log.state.spares.isEmpty }) {
+        // are what there is to give back. (Not for what wants the reserve alone: it takes none, and would try for ever.)
+        if request.bytes > 0, error.code == .full, error.fileError != nil,
+            log.lock.withLock({ !log.state.spares.isEmpty })
+        {
             beginAgain()
             step = .giveUpSpares(request.bytes)
             return goOn()

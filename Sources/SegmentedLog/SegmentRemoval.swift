@@ -136,7 +136,7 @@ final class SegmentRemoval: @unchecked Sendable {
     }
 
     private func finish(_ error: LogError?) {
-        log.lock.withLock {
+        let areTooMany = log.lock.withLock { () -> Bool in
             log.state.sparesToCome -= sparesPromised
             log.backgroundFailures[.retirement] = error
             // After a failed directory sync nobody knows which names are left: their room stays counted as taken.
@@ -155,9 +155,10 @@ final class SegmentRemoval: @unchecked Sendable {
             log.state.reservesBeingRemoved -= reserveCount
             log.state.reserveNamesTaken.subtract(namesTaken)
             log.backgroundCount -= 1
+            // The capacity may have been lowered while they were made.
+            return log.beginRemovingSpares()
         }
-        // The capacity may have been lowered while they were made.
-        log.removeSparesBeyondCapacity()
+        if areTooMany { log.removeSpares() }
         completion?(error)
         log.schedulePump()
         log.wakeClosers()

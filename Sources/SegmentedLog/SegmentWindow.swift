@@ -3,7 +3,7 @@ internal import LogFormat
 
 /// A segment's bytes, read in large pieces, and the frames in them.
 ///
-/// Not thread-safe: one owner. Memory: one buffer of the window's size, or of the largest frame met; a frame's length is
+/// Not thread-safe: one owner. Memory: one buffer of a MiB at the most, or of the largest frame met; a frame's length is
 /// believed only when its header's checksum holds and the file has that many bytes.
 final class SegmentWindow {
     let file: any StorageFile

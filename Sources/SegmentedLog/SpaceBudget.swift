@@ -21,7 +21,7 @@ struct SpaceBudget: Equatable, Sendable {
     static let largestReportBytes = 64 << 10
     static let smallestSegmentBytes = 16_384
     static let largestSegmentBytes = 4_294_963_200
-    /// What a regular segment has, where the capacity is neither small nor very large.
+    /// What a regular segment has, where the capacity is neither small nor very large, nor snapshots half as large.
     ///
     /// An opening after a crash reads what is left of the active segment, and making one ahead writes all of it beside the
     /// appends: both want small segments. A roll costs half a dozen syncs in the background: it wants large ones.
@@ -68,7 +68,9 @@ struct SpaceBudget: Equatable, Sendable {
         setAsideBytes = max(64 << 10, capacity / 20) / page * page
 
         // The floor is for the message: a capacity that small is refused below, for what all parts together need.
-        let usual = max(Self.usualSegmentBytes, min(capacity / Self.usualSegments, UInt64(Self.largestSegmentBytes)))
+        let usual = max(
+            Self.usualSegmentBytes, 2 * UInt64(snapshotLimitBytes),
+            min(capacity / Self.usualSegments, UInt64(Self.largestSegmentBytes)))
         let automatic = max(min(usual, capacity / 8) / page * page, UInt64(Self.smallestSegmentBytes))
         let wanted = configuration.segmentBytes.map(UInt64.init) ?? automatic
         guard wanted % page == 0, wanted >= UInt64(Self.smallestSegmentBytes),
@@ -173,6 +175,7 @@ struct SpaceBudget: Equatable, Sendable {
 
     /// - Parameter multiple: a power of two.
     static func roundUp(_ value: UInt64, to multiple: Int) -> UInt64 {
-        UInt64(roundUp(Int(value), to: multiple))
+        let multiple = UInt64(multiple)
+        return (value + multiple - 1) & ~(multiple - 1)
     }
 }

@@ -179,20 +179,45 @@ import Testing
         #expect(try world.afterPowerCut().open(Self.large).tags().last == count)
     }
 
-    /// As is lowered while a retirement is at it: what it makes then was kept, beyond the capacity, until it was used.
+    /// Only the reserve was wanted: no spare that was given up would have helped, and both reserves, and the thread, were lost to it.
+    @Test func aReserveThatCannotBeWrittenIsNotTriedForEverBesideSpares() throws {
+        let world = World()
+        let (log, _) = try drained(world)
+        // Spares are promised to puts, so that records go on in the reserve.
+        while log.changeClaim(from: 0, to: 600) {}
+        try #require(!world.spares.isEmpty)
+        for operation in [SimulatedOperation.write, .create] {
+            world.disk.faults.add(Fault(operation, errno: ENOSPC, count: Fault.forever))
+        }
+        var refusal: LogError?
+        for index in 0..<200 where refusal == nil {
+            let record = try note(index, bytes: 400)
+            do throws(LogError) { _ = try log.append([record]) } catch { refusal = error }
+            world.runtime.advance(by: 200_000_000)
+        }
+        #expect(refusal?.code == .full && !world.spares.isEmpty)
+        world.disk.faults.removeAll()
+        try log.close()
+    }
+
+    /// What a retirement was at when it was lowered was kept, beyond the capacity, until it was used.
     @Test func aCapacityThatIsLoweredWhileSparesAreMadeTakesThemToo() throws {
-        for steps in 0..<60 {
+        var configuration = LogConfiguration(capacityBytes: 4 << 20)
+        configuration.segmentBytes = 64 << 10
+        configuration.snapshotLimitBytes = 8 << 10
+        for steps in 0..<40 {
             let world = World()
-            let log = try world.open(Self.large)
+            let log = try world.open(configuration)
             var count = 0
+            // The active one is hardly begun, and wants no other ahead.
             while log.segments.count < 8 {
-                _ = try log.append([put(count, bytes: 900)])
+                _ = try log.append([put(count, bytes: 9_000)])
                 count += 1
             }
             world.runtime.runUntilIdle()
             log.retire(log.segments.dropLast().map(\.number)) { _ in }
             for _ in 0..<steps { _ = world.runtime.step() }
-            try log.setCapacity(log.room.capacityBytes - log.room.segmentBudgetBytes + 2 * (16 << 10))
+            try log.setCapacity(log.room.capacityBytes - log.room.segmentBudgetBytes + 2 * (64 << 10))
             world.runtime.runUntilIdle()
             #expect(log.room.segmentBytesInUse <= log.room.segmentBudgetBytes, "after \(steps): \(world.names())")
         }

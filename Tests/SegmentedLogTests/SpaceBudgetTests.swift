@@ -116,8 +116,17 @@ import Testing
         #expect(budget.setAsideBytes == 104_857 / 4096 * 4096)
     }
 
+    @Test func segmentsAreLargeEnoughForTheSnapshotThatIsAllowed() throws {
+        for limit in [2 << 20, 9 << 20, 15 << 20, 32 << 20] {
+            let asked = Self.configuration(2 << 30) { $0.snapshotLimitBytes = limit }
+            #expect(try SpaceBudget(asked, blockBytes: 4096).segmentBytes == UInt32(max(8 << 20, 2 * limit)))
+        }
+    }
+
     @Test func roundingUpGoesToTheNextMultiple() {
         #expect([0, 1, 511, 512, 513].map { SpaceBudget.roundUp($0, to: 512) } == [0, 512, 512, 512, 1024])
         #expect(SpaceBudget.roundUp(UInt64(4097), to: 4096) == 8192)
+        // Somebody's sparse file.
+        #expect(SpaceBudget.roundUp(UInt64(Int64.max), to: 4096) == 1 << 63)
     }
 }
