@@ -38,7 +38,7 @@ public struct ChannelConfiguration: Sendable {
     public var allowsNetworkFileSystem = false
 
     /// Size of a segment, a multiple of 4096. nil: what the channel was last opened with, unless the capacity is given anew;
-    /// else 8 MiB, but at most an eighth of the capacity and at least 1/2048 of it.
+    /// else 16 MiB, but at most an eighth of the capacity and at least 1/2048 of it.
     public var segmentBytes: UInt32?
 
     /// Commits are padded to this. nil: the device's logical block. 4096 for those who do not want to assume that an

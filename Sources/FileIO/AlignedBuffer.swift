@@ -14,29 +14,17 @@ internal import Glibc
     /// For the system calls of this module.
     let base: UnsafeMutableRawPointer
 
-    /// From so many bytes on the kernel is asked for pages of their own: they are zero, and cost nothing until they are touched.
-    /// (Half of an opening's processor time went into filling large buffers with zeros of which a few pages were used.)
-    private static let mappedBytes = 64 << 10
-
     /// - Parameter byteCount: bytes wanted, rounded up to the next multiple of ``alignment``.
     public init(byteCount: Int) {
         precondition(byteCount >= 0, "a buffer cannot have \(byteCount) bytes")
         let rounded = max(1, (byteCount + Self.alignment - 1) / Self.alignment) * Self.alignment
         self.byteCount = rounded
-        guard rounded >= Self.mappedBytes else {
-            unsafe base = UnsafeMutableRawPointer.allocate(byteCount: rounded, alignment: Self.alignment)
-            unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: rounded)
-            return
-        }
-        let pages = unsafe mmap(nil, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let pages = unsafe pages, unsafe pages != MAP_FAILED else {
-            fatalError("there is no memory for a buffer of \(rounded) bytes")
-        }
-        unsafe base = pages
+        unsafe base = UnsafeMutableRawPointer.allocate(byteCount: rounded, alignment: Self.alignment)
+        unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: rounded)
     }
 
     deinit {
-        if byteCount < Self.mappedBytes { unsafe base.deallocate() } else { unsafe munmap(base, byteCount) }
+        unsafe base.deallocate()
     }
 
     /// The whole buffer, to read.

@@ -36,15 +36,19 @@ struct CheckpointFile {
         }
         if slots.slotBytes < 4096 { slots.remarks.append("the checkpoint file is too short for a slot; not used") }
         for index in 0..<2 where slots.slotBytes >= 4096 {
-            let buffer = AlignedBuffer(byteCount: slots.slotBytes)
+            let first = min(slots.slotBytes, Self.firstBytes)
+            var buffer = AlignedBuffer(byteCount: first)
             do throws(FileError) {
                 // From the device: a slot whose sync failed must not be believed because the page cache shows it. Its beginning
                 // first, which is enough for a thousand segments and says whether there is more.
                 let place = UInt64(index * slots.slotBytes)
-                let first = min(slots.slotBytes, Self.firstBytes)
                 var count = try file.read(into: buffer, at: 0, count: first, from: place, source: .device)
                 let wanted = min(CheckpointSlot.encodedBytes(statedBy: buffer.bytes), slots.slotBytes)
                 if count == first, wanted > first {
+                    // Not made before: to fill megabytes with zeros took half of an opening's processor time.
+                    let beginning = buffer
+                    buffer = AlignedBuffer(byteCount: SpaceBudget.roundUp(wanted, to: SpaceBudget.pageBytes))
+                    buffer.copy(from: beginning.bytes, at: 0)
                     count += try file.read(
                         into: buffer, at: first, count: SpaceBudget.roundUp(wanted, to: SpaceBudget.pageBytes) - first,
                         from: place + UInt64(first), source: .device)

@@ -8,7 +8,7 @@ public struct LogConfiguration: Sendable {
     /// set-aside copies, the directory itself. At least 320 KiB with the default sizes.
     public var capacityBytes: UInt64
 
-    /// Size of a regular segment, a multiple of 4096. nil: 8 MiB, but at most an eighth of the capacity and at least 1/2048
+    /// Size of a regular segment, a multiple of 4096. nil: 16 MiB, but at most an eighth of the capacity and at least 1/2048
     /// of it. One that does not fit throws at open; it is never adjusted.
     public var segmentBytes: UInt32?
 

@@ -25,7 +25,7 @@ struct SpaceBudget: Equatable, Sendable {
     ///
     /// An opening after a crash reads what is left of the active segment, and making one ahead writes all of it beside the
     /// appends: both want small segments. A roll costs half a dozen syncs in the background: it wants large ones.
-    private static let usualSegmentBytes: UInt64 = 8 << 20
+    private static let usualSegmentBytes: UInt64 = 16 << 20
     /// Half of what a snapshot can list, and so the most segments of the usual size.
     private static let usualSegments = UInt64(FormatConstants.maximumSegments / 2)
     static let identityBytes = 2 * IdentityBlock.byteCount

@@ -21,7 +21,7 @@ private let usage = """
 
       --dir D          where to measure: an existing directory on the disk in question (default: .)
       --rounds N       how often each is measured, in turn (default: 9; raw, log, scale 5; curve 3)
-      --seconds S      length of one measurement (default: 1; put 0.4; take 0.2; curve 0.1); of all of soak (default:
+      --seconds S      length of one measurement (default: 1; put and take 0.2; curve 0.1); of all of soak (default:
                        3600)
       --producers L    put, curve: one or more numbers, with commas (default: 1,8,64; curve 1,2,4,8,16,64); take, written:
                        so many puts and as many takes together (default: 4)

@@ -159,8 +159,7 @@ extension Options.Command {
     fileprivate var seconds: Double {
         switch self {
         case .raw, .log, .commit, .ready, .written, .verify, .scale, .bars, .life, .stage, .work: 1
-        case .put: 0.4
-        case .take: 0.2
+        case .put, .take: 0.2
         case .soak: 3600
         case .curve: 0.1
         }

@@ -119,7 +119,7 @@ import Testing
     @Test func segmentsAreLargeEnoughForTheSnapshotThatIsAllowed() throws {
         for limit in [2 << 20, 9 << 20, 15 << 20, 32 << 20] {
             let asked = Self.configuration(2 << 30) { $0.snapshotLimitBytes = limit }
-            #expect(try SpaceBudget(asked, blockBytes: 4096).segmentBytes == UInt32(max(8 << 20, 2 * limit)))
+            #expect(try SpaceBudget(asked, blockBytes: 4096).segmentBytes == UInt32(max(16 << 20, 2 * limit)))
         }
     }
 
