@@ -123,7 +123,11 @@ import Testing
         #expect(channel.metrics.heldEvents == 0 && channel.isBalanced)
         world.settle()
         try channel.put(tags: [count])
-        #expect(try world.afterPowerCut().open().take().tags == [count])
+        // The process must live as long as its channel: the take waits for the next segment.
+        let next = world.afterPowerCut()
+        let last = try next.open().take().tags
+        #expect(last == [count])
+        withExtendedLifetime(next) {}
     }
 
     // MARK: Row 29
