@@ -68,7 +68,8 @@ let package = Package(
         // Verbs, options and their help, for the commands.
         .target(name: "CommandOptions", swiftSettings: strict),
         .executableTarget(
-            name: "sluice", dependencies: ["LineTransfer", "DurableChannel", "CommandOptions"], swiftSettings: strict),
+            name: "sluice", dependencies: ["LineTransfer", "DurableChannel", "FileIO", "CommandOptions"],
+            swiftSettings: strict),
         .executableTarget(
             name: "walcrash", dependencies: ["CrashHarness", "CommandOptions", "LogFormat", "FileIO"],
             swiftSettings: strict),

@@ -61,6 +61,10 @@ int32_t linux_drop_cache(int32_t descriptor, uint64_t offset, uint64_t count) {
     return -posix_fadvise(descriptor, (off_t)offset, (off_t)count, POSIX_FADV_DONTNEED);
 }
 
+int32_t linux_prefetch(int32_t descriptor, uint64_t offset, uint64_t count) {
+    return -posix_fadvise(descriptor, (off_t)offset, (off_t)count, POSIX_FADV_WILLNEED);
+}
+
 int32_t linux_rename(int32_t directory, const char *old_name, const char *new_name) {
     return result(renameat(directory, old_name, directory, new_name));
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/random.h>
@@ -44,6 +45,15 @@ int32_t linux_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline) {
 int32_t linux_futex_wake_all(uint32_t *word) {
     long woken = syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, NULL, NULL, 0);
     return woken < 0 ? -errno : (int32_t)woken;
+}
+
+void linux_keep_freed_memory(int32_t kept_bytes, int32_t mapped_bytes) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, kept_bytes);
+    mallopt(M_MMAP_THRESHOLD, mapped_bytes);
+#else
+    (void)kept_bytes, (void)mapped_bytes;
+#endif
 }
 
 int32_t linux_thread_start(const char *name, void *(*body)(void *), void *context, uint64_t *thread) {

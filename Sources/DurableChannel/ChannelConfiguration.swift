@@ -51,7 +51,7 @@ public struct ChannelConfiguration: Sendable {
     /// How events reach the disk: the first of these that the file system takes.
     public var writeMethods: [WriteMethod] = WriteMethod.allCases
 
-    /// Recent events that are kept in memory for takers, in bytes. 0 for none: takers then read the log.
+    /// Events that are kept in memory for the takers who come to them next, in bytes. 0 for none: takers then read the log.
     public var tailCacheBytes = 8 << 20
 
     /// Leases are taken in steps of so many events. After a crash, so many events at most carry the redelivery mark though

@@ -138,7 +138,8 @@ extension PointerLedger {
         counters.bodyBytesAccepted += UInt64(bodyBytes)
         cache.insert(
             RecentPut(
-                base: first, eventCount: UInt32(receipt.sequences.count), lsn: lsn, commitTime: commitTime, raw: raw))
+                base: first, eventCount: UInt32(receipt.sequences.count), lsn: lsn, commitTime: commitTime, raw: raw),
+            handedOut: state.group.cursor)
     }
 
     /// A durable record decides a range.

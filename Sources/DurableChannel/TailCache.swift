@@ -35,7 +35,12 @@ struct RecentPut: Sendable {
     var end: EventSequence { base.advanced(by: UInt64(eventCount)) }
 }
 
-/// The newest puts, within a bound of bytes, so that takers who keep up do not read the disk. Ascending by sequence.
+/// Puts that takers will come to next, within a bound of bytes, so that those who keep up do not read the disk. Ascending by
+/// sequence.
+///
+/// When it is full, what was handed out makes room; what is put beyond that is not kept. So with a backlog it holds events
+/// that will be asked for, and not ever newer ones that would have gone again before anybody came to them; and a producer
+/// without takers works in memory that it has just used.
 struct TailCache: Sendable {
     private var puts: [RecentPut] = []
     /// Index of the oldest one: what stands before it has been let go, and is cut off now and then.
@@ -45,14 +50,16 @@ struct TailCache: Sendable {
 
     init(limitBytes: Int) { self.limitBytes = limitBytes }
 
-    mutating func insert(_ put: RecentPut) {
+    /// - Parameter handedOut: everything before it was handed out.
+    mutating func insert(_ put: RecentPut, handedOut: EventSequence) {
         guard put.raw.count <= limitBytes else { return }
+        while first < puts.count, bytes + put.raw.count > limitBytes, puts[first].end <= handedOut { dropFirst() }
+        guard bytes + put.raw.count <= limitBytes else { return }
         // Threads come in nearly in order.
         var index = puts.count
         while index > first, puts[index - 1].base > put.base { index -= 1 }
         puts.insert(put, at: index)
         bytes += put.raw.count
-        while bytes > limitBytes { dropFirst() }
     }
 
     func find(_ sequence: EventSequence) -> RecentPut? {

@@ -109,6 +109,10 @@ public protocol StorageFile: AnyObject, Sendable {
         into buffer: AlignedBuffer, at bufferOffset: Int, count: Int, from offset: UInt64, source: ReadSource
     ) throws(FileError) -> Int
 
+    /// Says that a range will soon be read with ``ReadSource/cache``, so that the disk may begin with it while the caller does
+    /// something else. Only a hint: returns without waiting, and never fails.
+    func prefetch(_ range: Range<UInt64>)
+
     /// Starts a **durable** write of the first `count` bytes of `buffer`. The bytes may reach the disk, whole or in
     /// part, at any time from this call on; they are durable when `completion` is called with nil. Several may be under
     /// way on one file, to disjoint ranges, and they may complete in any order.

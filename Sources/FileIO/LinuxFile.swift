@@ -49,6 +49,13 @@ final class LinuxFile: StorageFile, @unchecked Sendable {
         }
     }
 
+    func prefetch(_ range: Range<UInt64>) {
+        guard range.upperBound <= UInt64(Int64.max) else { return }
+        try? call(.read) { () throws(FileError) in
+            _ = linux_prefetch(cached, range.lowerBound, range.upperBound - range.lowerBound)
+        }
+    }
+
     func submitWrite(
         _ buffer: AlignedBuffer, count: Int, at offset: UInt64, completion: @escaping @Sendable (FileError?) -> Void
     ) {

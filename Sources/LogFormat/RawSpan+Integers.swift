@@ -25,9 +25,18 @@ extension RawSpan {
     }
 
     /// True when every byte of the range, which must be inside, is zero.
+    ///
+    /// An opening goes over all that is left of the active segment with it, hence the blocks, which become wide instructions.
     package func isZero(_ range: Range<Int>) -> Bool {
         let bytes = extracting(range)
+        let blockBytes = 16 * MemoryLayout<SIMD4<UInt64>>.size
         var offset = 0
+        while bytes.byteCount - offset >= blockBytes {
+            var any = SIMD4<UInt64>()
+            for step in 0..<16 { any |= bytes.loadVector(at: offset + step * MemoryLayout<SIMD4<UInt64>>.size) }
+            if any != SIMD4() { return false }
+            offset += blockBytes
+        }
         while bytes.byteCount - offset >= 8 {
             if bytes.loadInteger(at: offset, as: UInt64.self) != 0 { return false }
             offset += 8
@@ -37,6 +46,11 @@ extension RawSpan {
             offset += 1
         }
         return true
+    }
+
+    @inline(__always)
+    private func loadVector(at offset: Int) -> SIMD4<UInt64> {
+        unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
     }
 
     /// A copy of the range.

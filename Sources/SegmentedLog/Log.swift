@@ -14,7 +14,7 @@ public final class Log: @unchecked Sendable {
     public let configuration: LogConfiguration
     public let path: String
     /// What opening found and did.
-    public let recoveryReport: RecoveryReport
+    public internal(set) var recoveryReport: RecoveryReport
     /// How groups are written.
     public let writeMethod: WriteMethod
     /// What groups are padded to.

@@ -50,6 +50,9 @@ final class ScannedSegment {
     /// No valid header begins at or behind this place, as the survey found. nil: not surveyed, or not to the end.
     var headersEnd: UInt64?
 
+    /// Set where replay begins.
+    var surveyed: SegmentWindow?
+
     /// It is of this log, or may be, and what it holds was not all seen: frames, or a copy of its identity, which may be the newer one.
     var hidesFrames: Bool { (headersEnd == nil || isIdentityUnread) && (life != nil || identity == nil) }
 
@@ -89,20 +92,33 @@ final class ScannedSegment {
         return SegmentLife(logUUID: logUUID, salt: identity.predecessorSalt, segment: number)
     }
 
-    func window() -> SegmentWindow? {
-        life.map { SegmentWindow(file: file, life: $0, end: readableEnd, source: .device) }
+    func window(remembering bytes: Int = 0) -> SegmentWindow? {
+        life.map { SegmentWindow(file: file, life: $0, end: readableEnd, source: .device, remembering: bytes) }
+    }
+
+    /// The survey's window, with what replay goes over next, if all was well with it; it is given away.
+    func takeSurveyed() -> SegmentWindow? {
+        defer { surveyed = nil }
+        return surveyed
     }
 
     /// Whether there is anything behind the identity, or may be: a segment that was prepared and never used holds zeros, if
     /// its file is a new one. One that is not longer than its identity was cut by somebody.
-    var holdsAnything: Bool {
-        guard readableEnd > UInt64(SpaceBudget.identityBytes) else { return true }
-        let buffer = AlignedBuffer(byteCount: 1 << 20)
+    var holdsAnything: Bool { holdsAnything(before: readableEnd) }
+
+    /// The same of its first page only.
+    var beginsWithAnything: Bool {
+        holdsAnything(before: min(UInt64(SpaceBudget.identityBytes + SpaceBudget.pageBytes), readableEnd))
+    }
+
+    private func holdsAnything(before end: UInt64) -> Bool {
+        guard end > UInt64(SpaceBudget.identityBytes) else { return true }
+        let buffer = AlignedBuffer(byteCount: Int(min(1 << 20, end - UInt64(SpaceBudget.identityBytes))))
         var offset = UInt64(SpaceBudget.identityBytes)
-        while offset < readableEnd {
+        while offset < end {
             guard
                 let count = try? file.read(
-                    into: buffer, at: 0, count: Int(min(UInt64(buffer.byteCount), readableEnd - offset)), from: offset,
+                    into: buffer, at: 0, count: Int(min(UInt64(buffer.byteCount), end - offset)), from: offset,
                     source: .device), count > 0, buffer.bytes.extracting(0..<count).isZero(0..<count)
             else { return true }
             offset += UInt64(count)

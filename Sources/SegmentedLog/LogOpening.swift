@@ -114,6 +114,7 @@ struct LogOpening {
             reserves: [], slots: CheckpointFile.Slots(), losses: [], clientState)
         makeReserves(log)
         try log.writeCheckpoint(ClientCheckpoint(through: start, bytes: []))
+        log.recoveryReport.end(with: "files", since: started, of: started, at: runtime.monotonicClock())
         return log
     }
 
@@ -142,7 +143,8 @@ struct LogOpening {
         } else {
             made = try startFresh(&outcome, &table, epoch, reason, &reserves, clientState, replay)
         }
-        report.steps.append(RecoveryStep(name: "epoch", nanoseconds: runtime.monotonicClock() - publishing))
+        let begun = runtime.monotonicClock()
+        report.steps.append(RecoveryStep(name: "epoch", nanoseconds: begun - publishing))
         setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
         let keep = Set(table.entries.map(\.number))
         let removable = outcome.removable.filter { !keep.contains($0) }
@@ -158,6 +160,7 @@ struct LogOpening {
         }
         if !removable.isEmpty { log.removeFound(removable) }
         makeReserves(log)
+        log.recoveryReport.end(with: "files", since: begun, of: started, at: runtime.monotonicClock())
         // A crash may have come before they were let go, and nothing else would come to them before the next roll.
         if !log.state.retirableWithoutLeave().isEmpty { runtime.schedule(after: 0) { log.retireWhatIsLeft() } }
         return log
@@ -253,7 +256,6 @@ struct LogOpening {
     ) -> Log {
         var report = report
         report.epoch = openings.present.epoch
-        report.durationNanoseconds = runtime.monotonicClock() - started
         let state = LogState(
             budget: budget, configuration: configuration, logUUID: uuid, openings: openings,
             eras: eras + [Era(from: openedAt, start: EpochStart(openings.present))], durable: durable,

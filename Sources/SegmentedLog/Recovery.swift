@@ -251,6 +251,7 @@ struct Recovery {
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
         var seal: SealRecord?
+        var endedInZeros = false
         var unidentified: [ScannedSegment] = []
         for segment in scan {
             // The segment before it, if nothing else, may say what its salt is.
@@ -260,6 +261,7 @@ struct Recovery {
             if segment !== scan.first, segment.number > covered.lsn.segment, seal?.nextSegment != segment.number {
                 unidentified.append(segment)
             }
+            let mayBeUnused = endedInZeros && seal == nil && segment === scan.last
             seal = nil
             if let identity = segment.identity, identity.life == segment.life {
                 highestEpoch = max(highestEpoch, identity.opening.epoch)
@@ -280,14 +282,24 @@ struct Recovery {
                 openings += before.openings.filter { $0.lsn < covered.lsn }
                 highestEpoch = max(highestEpoch, before.highestEpoch)
             }
-            guard let window = segment.window() else { continue }
+            endedInZeros = false
+            // Replay begins in the first one, and as a rule goes no further than the last checkpoint lies back.
+            let isFirst = segment === scan.first
+            guard let window = segment.window(remembering: isFirst ? Self.rememberedBytes : 0) else { continue }
             let start =
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
+            let stated = statements.map(\.through) + slots.valid.map(\.durableThrough) + [base.durable]
+            if mayBeUnused, Self.wasNeverBegun(segment, stated) {
+                segment.headersEnd = start
+                continue
+            }
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
+            if isFirst, window.isUnblemished { segment.surveyed = window }
             openings += survey.openings
             segment.headersEnd = survey.headersEnd
             statements += survey.statements
             highestEpoch = max(highestEpoch, survey.highestEpoch)
+            endedInZeros = survey.endsInZeros && !segment.syncFailed
             seal = survey.sealNext
             if let next = seal?.nextSegment { highestNumber = max(highestNumber, next) }
         }
@@ -317,6 +329,18 @@ struct Recovery {
             TailView(scan, known: base.snapshot.segments, ledger), present: inventory.segments, start: covered,
             proven: proven, report: report, retired: retired,
             snapshots: slots.valid.map(\.snapshot) + [base.snapshot])
+    }
+
+    /// Of what the survey reads, for the replay. A checkpoint is written each 4 MiB, unless it was configured otherwise.
+    private static let rememberedBytes = 5 << 20
+
+    /// Whether nothing in a newest segment can have been acknowledged. The caller has seen that there is no seal before it, and
+    /// nothing but zeros, as they were written when the file was new, behind the last frame: so the group with the seal never
+    /// came to the disk, and those behind it, which are acknowledged after it, wait in vain. Any one damage would show: the seal
+    /// is no longer one, but not zeros; or the first group is there; or somebody has stated a position in this segment.
+    private static func wasNeverBegun(_ segment: ScannedSegment, _ stated: [DurableThrough]) -> Bool {
+        guard segment.hasBothCopies, segment.identity?.life == segment.life, !segment.syncFailed else { return false }
+        return stated.allSatisfy { $0.lsn.segment < segment.number } && !segment.beginsWithAnything
     }
 
     private static func further(_ one: DurableThrough, _ other: DurableThrough) -> DurableThrough {

@@ -41,10 +41,18 @@ public struct RecoveryReport: Sendable {
     public var durationNanoseconds: UInt64 = 0
 }
 
+extension RecoveryReport {
+    /// The last step is over, and with it the opening, which began at `started`.
+    mutating func end(with name: String, since begun: UInt64, of started: UInt64, at now: UInt64) {
+        steps.append(RecoveryStep(name: name, nanoseconds: now - begun))
+        durationNanoseconds = now - started
+    }
+}
+
 /// A part of an opening.
 public struct RecoveryStep: Sendable, Equatable {
     /// `base` (identities, checkpoint, the snapshot to start from), `sync`, `survey`, `replay`, `epoch` (what is cut set
-    /// aside, and the first frame of the new epoch).
+    /// aside, and the first frame of the new epoch), `files` (what nothing needs removed, the reserve made whole).
     public var name: String
     /// Of the monotonic clock.
     public var nanoseconds: UInt64

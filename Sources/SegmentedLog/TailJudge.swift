@@ -175,7 +175,7 @@ struct TailJudge {
         previous = .frame
         seal = nil
         mustStartFresh = false
-        window = scan[index].window()
+        window = scan[index].takeSurveyed() ?? scan[index].window()
         report.segmentsScanned += 1
         if var entry = known[scan[index].number], entries.last?.number != entry.number {
             entry.endOffset = 0

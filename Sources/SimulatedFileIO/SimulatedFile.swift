@@ -48,6 +48,9 @@ final class SimulatedFile: StorageFile, @unchecked Sendable {
         return range.count
     }
 
+    /// Nothing is faster or slower here.
+    func prefetch(_ range: Range<UInt64>) {}
+
     func submitWrite(
         _ buffer: AlignedBuffer, count: Int, at offset: UInt64, completion: @escaping @Sendable (FileError?) -> Void
     ) {

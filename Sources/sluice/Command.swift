@@ -1,5 +1,6 @@
 import CommandOptions
 import DurableChannel
+import FileIO
 import Glibc
 import LineTransfer
 
@@ -9,6 +10,7 @@ private let version = "0.1.0"
 /// The whole program: parses, works, and ends the process.
 func run(_ arguments: ArraySlice<String>) -> Never {
     Descriptors.reserveStandardOnes()
+    ProcessMemory.keepFreed()
     Termination.arm()
     do {
         try checkText()

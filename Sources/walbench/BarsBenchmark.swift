@@ -47,7 +47,7 @@ struct BarsBenchmark {
             // What scales the figures of the field: three sizes.
             Part(command: .raw) { $0.seconds = 0.2 },
             Part(command: .commit),
-            Part(command: .put),
+            Part(command: .put) { $0.seconds = 0.4 },
             Part(command: .put, isOfLines: true) { options in
                 options.producers = [8]
                 options.batches = [100]

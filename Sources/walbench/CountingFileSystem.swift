@@ -96,6 +96,7 @@ private final class CountingFile: StorageFile {
         return got
     }
 
+    func prefetch(_ range: Range<UInt64>) { counted.prefetch(range) }
     func synchronize() throws(FileError) { try counted.synchronize() }
     func truncate(to size: UInt64) throws(FileError) { try counted.truncate(to: size) }
     func status() throws(FileError) -> FileStatus { try counted.status() }

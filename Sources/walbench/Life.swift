@@ -36,10 +36,11 @@ struct Life {
         var held: TakeTransaction? = try channel.beginTake(maxEvents: 1)
         let took = clock.monotonicClock()
         let metrics = channel.metrics
-        Self.say([
-            ("queued", metrics.heldEvents), ("opened", opened - started), ("took", took - started),
-            ("calls", UInt64(traffic.calls)), ("read", UInt64(traffic.readBytes)), ("peak", Self.peakBytes),
-        ])
+        Self.say(
+            [
+                ("queued", metrics.heldEvents), ("opened", opened - started), ("took", took - started),
+                ("calls", UInt64(traffic.calls)), ("read", UInt64(traffic.readBytes)), ("peak", Self.peakBytes),
+            ] + channel.recoveryReport.steps.map { ("step." + $0.name, $0.nanoseconds) })
 
         let workload = try Workload(.random(options.bodyBytes), threads: Self.producers, eventsInBatch: 100)
         let measured = MeasuredChannel(channel, fileSystem.traffic)
@@ -74,7 +75,7 @@ struct Life {
 
     private func putUntilKilled(_ measured: MeasuredChannel, _ workload: Workload) throws {
         _ = try Measurement(threads: Self.producers, for: Self.longest) { thread, turn, stopwatch in
-            try measured.put([workload.batch(thread: thread, turn: turn)[0]], &stopwatch)
+            try measured.put(workload.batch(thread: thread, turn: turn), first: 1, &stopwatch)
             // All of them are at it by then.
             if thread == 0, turn == 50 { Self.say([]) }
         }

@@ -27,9 +27,9 @@ final class MeasuredChannel: Sendable {
     }
 
     /// As a producer does it, event by event; the stopwatch is for the commit.
-    func put(_ events: [Event], _ stopwatch: inout Measurement.Stopwatch) throws {
+    func put(_ batch: Batch, first count: Int? = nil, _ stopwatch: inout Measurement.Stopwatch) throws {
         var put = try channel.beginPut()
-        for event in events { try put.append(event) }
+        try batch.append(first: count ?? batch.count, to: &put)
         stopwatch.restart()
         try put.commit()
     }
@@ -64,7 +64,7 @@ final class MeasuredChannel: Sendable {
                     let mine = min(batch.count, left.subtract(batch.count, ordering: .relaxed).oldValue)
                     guard mine > 0 else { return }
                     var put = try channel.beginPut()
-                    for event in batch[..<mine] { try put.append(event) }
+                    try batch.append(first: mine, to: &put)
                     try put.commit()
                     turn += 1
                 }

@@ -62,6 +62,7 @@ struct ReadyReport {
                 "", "round \(index + 1)", decimal(opening.milliseconds, 1), "", decimal(opening.tookMilliseconds, 1),
                 whole(opening.calls), mebibytes(opening.readBytes), mebibytes(opening.peakBytes),
             ], widths: Self.widths, names: 2)
+            + opening.steps.map { "  \($0.name) \(decimal($0.milliseconds, 1))" }.joined()
     }
 
     /// The bars of ENGINE.md, section 8, are for the deepest queue that was measured.
@@ -106,6 +107,13 @@ struct ReadyReport {
             ("firstTakeMilliseconds", line.statistics(\.tookMilliseconds).json),
             ("calls", line.statistics(\.calls).json), ("readBytes", line.statistics(\.readBytes).json),
             ("peakBytes", line.statistics(\.peakBytes).json),
+            (
+                "stepMilliseconds",
+                .list(
+                    line.openings.map { opening in
+                        .object(opening.steps.map { ($0.name, .number($0.milliseconds)) })
+                    })
+            ),
         ])
     }
 }

@@ -9,7 +9,7 @@ struct Workload: Sendable {
     /// The mean of what an event takes in a payload that is not compressed.
     let encodedBytes: Double
 
-    private let batches: [[[Event]]]
+    private let batches: [[Batch]]
     /// The same encoded, for the baselines, which do not encode.
     private let payloads: [[[UInt8]]]
 
@@ -18,16 +18,16 @@ struct Workload: Sendable {
         self.eventsInBatch = eventsInBatch
         let turns = bodies.batches(ofEach: threads, events: eventsInBatch)
         var random = SystemRandomNumberGenerator()
-        var batches: [[[Event]]] = []
+        var batches: [[Batch]] = []
         var payloads: [[[UInt8]]] = []
         for thread in 0..<threads {
-            var ofThread: [[Event]] = []
+            var ofThread: [Batch] = []
             var encoded: [[UInt8]] = []
             for turn in 0..<turns {
                 let first = (turn * threads + thread) * eventsInBatch
-                let batch = (first..<first + eventsInBatch).map { Self.event(bodies.body($0, &random)) }
+                let batch = Batch((first..<first + eventsInBatch).map { bodies.body($0, &random) })
                 ofThread.append(batch)
-                encoded.append(try Self.encode(batch, id: 0))
+                encoded.append(try batch.encode(id: 0))
             }
             batches.append(ofThread)
             payloads.append(encoded)
@@ -35,13 +35,13 @@ struct Workload: Sendable {
         self.batches = batches
         self.payloads = payloads
         let count = Double(batches.reduce(0) { $0 + $1.count } * eventsInBatch)
-        bodyBytes = Double(batches.joined().joined().reduce(0) { $0 + $1.body.count }) / count
+        bodyBytes = Double(batches.joined().reduce(0) { $0 + $1.bodyBytes }) / count
         encodedBytes = Double(payloads.joined().reduce(0) { $0 + $1.count }) / count
     }
 
     var longestPayload: Int { payloads.joined().map(\.count).max() ?? 0 }
 
-    func batch(thread: Int, turn: Int) -> [Event] { batches[thread][turn % batches[thread].count] }
+    func batch(thread: Int, turn: Int) -> Batch { batches[thread][turn % batches[thread].count] }
 
     func payload(thread: Int, turn: Int) -> [UInt8] { payloads[thread][turn % payloads[thread].count] }
 
@@ -49,7 +49,7 @@ struct Workload: Sendable {
     func frame(thread: Int, turn: Int) throws(FormatError) -> FramePayload {
         try FramePayload(
             type: .put, eventCount: UInt32(eventsInBatch), transactionCount: 1,
-            raw: try Self.encode(batch(thread: thread, turn: turn), id: UInt64(turn)))
+            raw: try batch(thread: thread, turn: turn).encode(id: UInt64(turn)))
     }
 
     static func encode(_ events: [Event], id: UInt64) throws(FormatError) -> [UInt8] {
@@ -57,10 +57,11 @@ struct Workload: Sendable {
     }
 
     static func event(_ body: [UInt8]) -> Event {
-        Event(
-            headers: [
-                EventHeader(key: "host", value: Array("web-1.example".utf8)),
-                EventHeader(key: "source", value: Array("access-log".utf8)),
-            ], body: body)
+        Event(headers: headers, body: body)
     }
+
+    static let headers = [
+        EventHeader(key: "host", value: Array("web-1.example".utf8)),
+        EventHeader(key: "source", value: Array("access-log".utf8)),
+    ]
 }

@@ -81,9 +81,9 @@ struct WrittenBenchmark {
                 var stopwatch = Measurement.Stopwatch(clock)
                 while (measured.traffic.reading - before).writtenBytes < Self.capacitiesInRound * Self.capacityBytes {
                     guard !Interruption.isRequested else { throw Interruption() }
-                    let events = workload.batch(thread: thread, turn: turn)
-                    try measured.put(events, &stopwatch)
-                    accepted.add(events.reduce(0) { $0 + $1.acceptedBytes }, ordering: .relaxed)
+                    let batch = workload.batch(thread: thread, turn: turn)
+                    try measured.put(batch, &stopwatch)
+                    accepted.add(batch.acceptedBytes, ordering: .relaxed)
                     turn += 1
                 }
             }
@@ -173,12 +173,5 @@ struct WrittenBenchmark {
                     })
             ),
         ])
-    }
-}
-
-extension Event {
-    /// What its user gave.
-    fileprivate var acceptedBytes: Int {
-        headers.reduce(body.count) { $0 + $1.key.utf8.count + $1.value.count }
     }
 }

@@ -31,6 +31,17 @@ private let smallVolume = TestFiles.smallVolume("a")
         #expect(waitForEnd(of: spawn(["flock", "--nonblock", world.root, "true"])) == 0)
     }
 
+    @Test func aHintOfWhatIsReadSoonIsNeverAnError() throws {
+        let world = try World(.linux)
+        let file = try world.directory().create("file", method: .writeThenSync)
+        try file.prewrite(0..<8192)
+        for range: Range<UInt64> in [0..<8192, 4000..<1 << 40, 1 << 62..<(1 << 63) + 1, 5..<5] { file.prefetch(range) }
+        let buffer = AlignedBuffer(byteCount: 8192)
+        #expect(try file.read(into: buffer, at: 0, count: 8192, from: 0, source: .cache) == 8192)
+        try file.close()
+        file.prefetch(0..<8192)
+    }
+
     @Test func filesAndDirectoriesAreForTheirOwnerOnly() throws {
         let world = try World(.linux)
         try world.fileSystem.makeDirectory(at: world.root + "/a/b")

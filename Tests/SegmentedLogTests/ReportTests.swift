@@ -76,7 +76,7 @@ import Testing
         let world = World()
         _ = try world.open().append([put(1)])
         let report = try world.afterKill().open().recoveryReport
-        #expect(report.steps.map(\.name) == ["base", "sync", "survey", "replay", "epoch"])
+        #expect(report.steps.map(\.name) == ["base", "sync", "survey", "replay", "epoch", "files"])
         let text = report.json(listing: 4).rendered
         #expect(text.contains("\"framesReplayed\": \(report.framesReplayed)"))
         #expect(text.contains("\"T9 torn tail\"") || text.contains("\"rows\": {"))

@@ -111,6 +111,7 @@ private final class CountedFile: StorageFile {
         try counted.prewrite(range)
     }
 
+    func prefetch(_ range: Range<UInt64>) { counted.prefetch(range) }
     func synchronize() throws(FileError) { try counted.synchronize() }
     func truncate(to size: UInt64) throws(FileError) { try counted.truncate(to: size) }
     func status() throws(FileError) -> FileStatus { try counted.status() }

@@ -36,6 +36,9 @@ int32_t linux_truncate(int32_t descriptor, uint64_t size);
 // Asks for clean cached pages of the range to be dropped. A count of 0 means to the end of the file.
 int32_t linux_drop_cache(int32_t descriptor, uint64_t offset, uint64_t count);
 
+// Asks the kernel to begin reading the range into its cache.
+int32_t linux_prefetch(int32_t descriptor, uint64_t offset, uint64_t count);
+
 int32_t linux_rename(int32_t directory, const char *old_name, const char *new_name);
 int32_t linux_unlink(int32_t directory, const char *name);
 
@@ -88,6 +91,10 @@ int32_t linux_random(void *bytes, size_t count);
 // 0, or -EAGAIN, -EINTR, -ETIMEDOUT.
 int32_t linux_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline);
 int32_t linux_futex_wake_all(uint32_t *word);
+
+// Lets the C library keep freed memory instead of giving it back at once, and take blocks below `mapped_bytes` from it: up
+// to `kept_bytes` at the end of each of its heaps. Of glibc; does nothing elsewhere.
+void linux_keep_freed_memory(int32_t kept_bytes, int32_t mapped_bytes);
 
 // A joinable thread with every signal blocked, so that handlers run on the program's own threads.
 int32_t linux_thread_start(const char *name, void *(*body)(void *), void *context, uint64_t *thread);
