@@ -99,10 +99,10 @@ final class PutDraft: @unchecked Sendable {
     }
 
     /// Frame bytes of the transaction with one more event. Throws when it can never fit.
-    private func frameBytes(_ measure: PutEncoder.EventMeasure, _ bodyBytes: Int) throws(ChannelError) -> Int {
+    private func frameBytes(_ measure: Event.Measure, _ bodyBytes: Int) throws(ChannelError) -> Int {
         precondition(!isFinished, "the transaction is over")
         if ledger.isClosed { throw .closed }
-        let added = measure.encodedBytes
+        let added = measure.bytes
         let raw = encoder.encodedBytes + added + 8 + bookmarkBytes
         guard raw <= FormatConstants.maximumTransactionBytes, raw + Self.frameOverhead + dropBytes <= maximumFrameBytes
         else {
@@ -139,7 +139,7 @@ final class PutDraft: @unchecked Sendable {
     }
 
     private func encode(
-        _ measure: PutEncoder.EventMeasure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
+        _ measure: Event.Measure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
     ) throws(ChannelError) -> AppendOutcome {
         do throws(FormatError) {
             try encoder.append(measure, headers, extensions, body)

@@ -38,14 +38,17 @@ struct RecentPut: Sendable {
 /// Puts that takers will come to next, within a bound of bytes, so that those who keep up do not read the disk. Ascending by
 /// sequence.
 ///
-/// When it is full, what was handed out makes room; what is put beyond that is not kept. So with a backlog it holds events
-/// that will be asked for, and not ever newer ones that would have gone again before anybody came to them; and a producer
-/// without takers works in memory that it has just used.
+/// When it is full, what was handed out makes room. When that is not enough, what is put is not kept, and nothing more until all
+/// that is here was handed out: so with a backlog it holds one run of events that will be asked for, and not ever newer ones
+/// that would have gone again before anybody came to them, nor one here and one there, between which takers would have to look
+/// each place up in the log. And a producer without takers works in memory that it has just used.
 struct TailCache: Sendable {
     private var puts: [RecentPut] = []
     /// Index of the oldest one: what stands before it has been let go, and is cut off now and then.
     private var first = 0
     private var bytes = 0
+    /// A put was not kept: takers will leave this cache at its end.
+    private var isBehind = false
     let limitBytes: Int
 
     init(limitBytes: Int) { self.limitBytes = limitBytes }
@@ -53,8 +56,15 @@ struct TailCache: Sendable {
     /// - Parameter handedOut: everything before it was handed out.
     mutating func insert(_ put: RecentPut, handedOut: EventSequence) {
         guard put.raw.count <= limitBytes else { return }
+        if isBehind {
+            guard first == puts.count || puts[puts.count - 1].end <= handedOut else { return }
+            isBehind = false
+        }
         while first < puts.count, bytes + put.raw.count > limitBytes, puts[first].end <= handedOut { dropFirst() }
-        guard bytes + put.raw.count <= limitBytes else { return }
+        guard bytes + put.raw.count <= limitBytes else {
+            isBehind = true
+            return
+        }
         // Threads come in nearly in order.
         var index = puts.count
         while index > first, puts[index - 1].base > put.base { index -= 1 }

@@ -50,7 +50,8 @@ final class LinuxFile: StorageFile, @unchecked Sendable {
     }
 
     func prefetch(_ range: Range<UInt64>) {
-        guard range.upperBound <= UInt64(Int64.max) else { return }
+        // A length of 0 would be all of the file.
+        guard !range.isEmpty, range.upperBound <= UInt64(Int64.max) else { return }
         try? call(.read) { () throws(FileError) in
             _ = linux_prefetch(cached, range.lowerBound, range.upperBound - range.lowerBound)
         }

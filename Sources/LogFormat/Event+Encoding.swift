@@ -2,20 +2,10 @@
 // of every key and value, which costs as much as all else here.
 
 extension Event {
-    static func encodedBytes(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Int {
-        var total = EventLayout.byteCount + bodyBytes
-        let headers = headers.span
-        for index in headers.indices {
-            total += EventHeaderLayout.byteCount + headers[index].key.utf8.count + headers[index].value.count
-        }
-        if !extensions.isEmpty { total += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions) }
-        return total
-    }
-
-    /// ``encodedBytes(headers:extensions:bodyBytes:)`` and the rest of what is to be known of an event before it is encoded, in
-    /// one pass over its headers.
-    struct Measure {
-        var bytes: Int
+    /// What is to be known of an event before it is encoded, found in one pass over its headers.
+    package struct Measure: Sendable {
+        /// How long its encoding is, whether or not it is within the limits.
+        package fileprivate(set) var bytes: Int
         /// All limits are kept, but that a key may stand twice.
         var isWithinLimits: Bool
         /// Two keys are equally long, or 64 bytes apart: only such can be the same.

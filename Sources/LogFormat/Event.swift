@@ -28,7 +28,7 @@ public struct Event: Equatable, Sendable {
 
     /// How long its encoding is.
     public var encodedBytes: Int {
-        Self.encodedBytes(headers: headers, extensions: extensions, bodyBytes: body.count)
+        Self.measure(headers: headers, extensions: extensions, bodyBytes: body.count).bytes
     }
 
     /// The bytes, unaligned. Throws when a field is out of its range.

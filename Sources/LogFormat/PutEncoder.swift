@@ -36,28 +36,21 @@ public struct PutEncoder: Sendable {
         try append(Self.measure(headers, extensions, body.byteCount), headers, extensions, body)
     }
 
-    /// What an event adds, and what else is known of it when its headers were looked at once.
-    package struct EventMeasure: Sendable {
-        fileprivate let inner: Event.Measure
-        /// How many bytes it adds, whether or not it is within the limits.
-        package var encodedBytes: Int { inner.bytes }
-    }
-
     /// For whoever must know how long an event is before it is appended.
     package static func measure(
         _ headers: [EventHeader], _ extensions: [EventExtension], _ bodyBytes: Int
-    ) -> EventMeasure {
-        EventMeasure(inner: Event.measure(headers: headers, extensions: extensions, bodyBytes: bodyBytes))
+    ) -> Event.Measure {
+        Event.measure(headers: headers, extensions: extensions, bodyBytes: bodyBytes)
     }
 
     /// As ``append(headers:extensions:body:)``, for an event that was measured (``measure(_:_:_:)``), with exactly these parts.
     package mutating func append(
-        _ measure: EventMeasure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
+        _ measure: Event.Measure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
     ) throws(FormatError) {
-        if !measure.inner.isWithinLimits {
+        if !measure.isWithinLimits {
             try Event.check(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
         }
-        let added = measure.encodedBytes
+        let added = measure.bytes
         let end = unalignedBytes + added
         guard end <= FormatConstants.maximumTransactionBytes else { throw Self.tooLong }
         // With the room for the zeros behind it, so that finishing need not make any.
@@ -70,7 +63,7 @@ public struct PutEncoder: Sendable {
             var cursor = WriteCursor()
             cursor.event(headers, extensions, body, &event)
         }
-        guard !measure.inner.mayRepeatKey || !hasRepeatedKey(at: end - added, headers.count) else {
+        guard !measure.mayRepeatKey || !hasRepeatedKey(at: end - added, headers.count) else {
             bytes.removeLast(added)
             throw Event.repeatedKey
         }

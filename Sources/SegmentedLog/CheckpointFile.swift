@@ -47,11 +47,11 @@ struct CheckpointFile {
                 if count == first, wanted > first {
                     // Not made before: to fill megabytes with zeros took half of an opening's processor time.
                     let beginning = buffer
-                    buffer = AlignedBuffer(byteCount: SpaceBudget.roundUp(wanted, to: SpaceBudget.pageBytes))
+                    let whole = SpaceBudget.roundUp(wanted, to: SpaceBudget.pageBytes)
+                    buffer = AlignedBuffer(byteCount: whole)
                     buffer.copy(from: beginning.bytes, at: 0)
                     count += try file.read(
-                        into: buffer, at: first, count: SpaceBudget.roundUp(wanted, to: SpaceBudget.pageBytes) - first,
-                        from: place + UInt64(first), source: .device)
+                        into: buffer, at: first, count: whole - first, from: place + UInt64(first), source: .device)
                 }
                 do throws(FormatError) {
                     slots.valid.append(try Self.decode(buffer.bytes.extracting(0..<count), slot: index))

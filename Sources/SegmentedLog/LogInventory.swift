@@ -106,9 +106,10 @@ final class ScannedSegment {
     /// its file is a new one. One that is not longer than its identity was cut by somebody.
     var holdsAnything: Bool { holdsAnything(before: readableEnd) }
 
-    /// The same of its first page only.
+    /// The same of its first pages only: 256 KiB of 16 MiB.
     var beginsWithAnything: Bool {
-        holdsAnything(before: min(UInt64(SpaceBudget.identityBytes + SpaceBudget.pageBytes), readableEnd))
+        let beginning = SpaceBudget.roundUp(segmentBytes / 64, to: SpaceBudget.pageBytes)
+        return holdsAnything(before: min(UInt64(SpaceBudget.identityBytes) + beginning, readableEnd))
     }
 
     private func holdsAnything(before end: UInt64) -> Bool {

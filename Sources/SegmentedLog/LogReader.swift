@@ -220,7 +220,7 @@ public final class LogReader: @unchecked Sendable {
             let size = try file.status().size
             let opened = SegmentWindow(
                 file: file, life: SegmentLife(logUUID: log.logUUID, salt: salt, segment: segment),
-                end: min(end, size), source: source, windowBytes: Self.windowBytes)
+                end: min(end, size), source: source, windowBytes: Self.windowBytes, prefetches: true)
             if source == .cache { window = opened }
             return opened
         } catch {

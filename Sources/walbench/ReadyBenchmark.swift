@@ -46,6 +46,7 @@ struct ReadyBenchmark {
                     for index in ofVariant { openings[index].append(try live(lines[index])) }
                 }
                 for index in ofVariant {
+                    lines[index].all += openings[index]
                     let sorted = openings[index].sorted { $0.milliseconds < $1.milliseconds }
                     lines[index].openings.append(sorted[sorted.count / 2])
                 }

@@ -38,12 +38,21 @@ import Testing
         #expect(Self.found(cache) == [2, 3, 5])
     }
 
-    @Test func whatIsDecidedGoesAndThenThereIsRoom() {
+    @Test func behindABacklogItBeginsAgainOnlyWhenTakersHaveComeToItsEnd() {
         var cache = Self.cache(puts: 0..<10, handedOut: 0)
         cache.forget(below: EventSequence(20))
-        cache.insert(Self.put(10), handedOut: EventSequence(0))
-        cache.insert(Self.put(11), handedOut: EventSequence(0))
-        #expect(Self.found(cache) == [2, 10, 11])
+        cache.insert(Self.put(10), handedOut: EventSequence(20))
+        #expect(Self.found(cache) == [2], "there is room, but a hole would be before it")
+        cache.insert(Self.put(11), handedOut: EventSequence(30))
+        cache.insert(Self.put(12), handedOut: EventSequence(30))
+        #expect(Self.found(cache) == [2, 11, 12])
+    }
+
+    @Test func whenAllIsDecidedItBeginsAgain() {
+        var cache = Self.cache(puts: 0..<10, handedOut: 0)
+        cache.forget(below: EventSequence(30))
+        cache.insert(Self.put(10), handedOut: EventSequence(30))
+        #expect(Self.found(cache) == [10])
     }
 
     @Test func aPutThatComesLateStandsInItsPlace() {

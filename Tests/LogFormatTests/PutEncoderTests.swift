@@ -33,7 +33,7 @@ import Testing
             for _ in 0..<random.index(below: 9) {
                 let event = random.event()
                 let measure = PutEncoder.measure(event.headers, event.extensions, event.body.count)
-                #expect(measure.encodedBytes == event.encodedBytes)
+                #expect(measure.bytes == event.encodedBytes)
                 try encoder.append(event)
                 transaction.events.append(event)
                 #expect(encoder.eventCount == transaction.events.count)
