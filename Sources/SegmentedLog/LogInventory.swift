@@ -104,22 +104,14 @@ final class ScannedSegment {
 
     /// Whether there is anything behind the identity, or may be: a segment that was prepared and never used holds zeros, if
     /// its file is a new one. One that is not longer than its identity was cut by somebody.
-    var holdsAnything: Bool { holdsAnything(before: readableEnd) }
-
-    /// The same of its first pages only: 256 KiB of 16 MiB.
-    var beginsWithAnything: Bool {
-        let beginning = SpaceBudget.roundUp(segmentBytes / 64, to: SpaceBudget.pageBytes)
-        return holdsAnything(before: min(UInt64(SpaceBudget.identityBytes) + beginning, readableEnd))
-    }
-
-    private func holdsAnything(before end: UInt64) -> Bool {
-        guard end > UInt64(SpaceBudget.identityBytes) else { return true }
-        let buffer = AlignedBuffer(byteCount: Int(min(1 << 20, end - UInt64(SpaceBudget.identityBytes))))
+    var holdsAnything: Bool {
+        guard readableEnd > UInt64(SpaceBudget.identityBytes) else { return true }
+        let buffer = AlignedBuffer(byteCount: 1 << 20)
         var offset = UInt64(SpaceBudget.identityBytes)
-        while offset < end {
+        while offset < readableEnd {
             guard
                 let count = try? file.read(
-                    into: buffer, at: 0, count: Int(min(UInt64(buffer.byteCount), end - offset)), from: offset,
+                    into: buffer, at: 0, count: Int(min(UInt64(buffer.byteCount), readableEnd - offset)), from: offset,
                     source: .device), count > 0, buffer.bytes.extracting(0..<count).isZero(0..<count)
             else { return true }
             offset += UInt64(count)

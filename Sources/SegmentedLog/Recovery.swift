@@ -251,8 +251,6 @@ struct Recovery {
         var statements: [SegmentSurvey.Statement] = []
         highestEpoch = max(running, slots.valid.map(\.snapshot.epoch).max() ?? running)
         var seal: SealRecord?
-        /// The segment before, when only zeros stand behind its last frame, and that is no seal.
-        var unended: ScannedSegment?
         var unidentified: [ScannedSegment] = []
         for segment in scan {
             // The segment before it, if nothing else, may say what its salt is.
@@ -262,8 +260,6 @@ struct Recovery {
             if segment !== scan.first, segment.number > covered.lsn.segment, seal?.nextSegment != segment.number {
                 unidentified.append(segment)
             }
-            let predecessor = segment === scan.last ? unended : nil
-            unended = nil
             seal = nil
             if let identity = segment.identity, identity.life == segment.life {
                 highestEpoch = max(highestEpoch, identity.opening.epoch)
@@ -289,14 +285,6 @@ struct Recovery {
             guard let window = segment.window(remembering: isFirst ? Self.rememberedBytes : 0) else { continue }
             let start =
                 segment.number == covered.lsn.segment ? covered.lsn.offset : UInt64(SpaceBudget.identityBytes)
-            let stated = statements.map(\.through) + slots.valid.map(\.durableThrough) + [base.durable]
-            let listed = (slots.valid.map(\.snapshot) + [base.snapshot]).contains { snapshot in
-                snapshot.segments.contains { $0.number == segment.number }
-            }
-            if let predecessor, !listed, Self.wasNeverBegun(segment, behind: predecessor, stated) {
-                segment.headersEnd = start
-                continue
-            }
             let survey = SegmentSurvey(window, from: start, runningEpoch: &running)
             if isFirst, window.isUnblemished { segment.surveyed = window }
             openings += survey.openings
@@ -304,7 +292,6 @@ struct Recovery {
             statements += survey.statements
             highestEpoch = max(highestEpoch, survey.highestEpoch)
             seal = survey.sealNext
-            if survey.endsInZeros, seal == nil, !segment.syncFailed { unended = segment }
             if let next = seal?.nextSegment { highestNumber = max(highestNumber, next) }
         }
         // What the disk does not give may hold epochs, too, and may have had the same trouble when it was written: none of them may
@@ -337,23 +324,6 @@ struct Recovery {
 
     /// Of what the survey reads, for the replay. A checkpoint is written each 4 MiB, unless it was configured otherwise.
     private static let rememberedBytes = 5 << 20
-
-    /// Whether nothing in a newest segment can have been acknowledged. The caller has seen that there is no seal before it, and
-    /// nothing but zeros, as they were written when the file was new, behind the last frame, and that no snapshot lists it (a
-    /// checkpoint may be newer than the seal): so the group with the seal never came to the disk, and those behind it, which are
-    /// acknowledged after it, wait in vain. Any one damage would show: the seal is no longer one, but not zeros; or the first
-    /// group is there; or somebody has stated a position in this segment. A segment that begins an epoch has no seal before it.
-    private static func wasNeverBegun(
-        _ segment: ScannedSegment, behind predecessor: ScannedSegment, _ stated: [DurableThrough]
-    ) -> Bool {
-        guard let identity = segment.identity, segment.hasBothCopies, identity.life == segment.life,
-            !segment.syncFailed,
-            // Else another one was between them, and had the seal.
-            identity.predecessor == predecessor.number, identity.predecessorSalt == predecessor.life?.salt,
-            identity.openings.allSatisfy({ $0.segment < segment.number })
-        else { return false }
-        return stated.allSatisfy { $0.lsn.segment < segment.number } && !segment.beginsWithAnything
-    }
 
     private static func further(_ one: DurableThrough, _ other: DurableThrough) -> DurableThrough {
         DurableThrough(lsn: max(one.lsn, other.lsn), nextSequence: max(one.nextSequence, other.nextSequence))

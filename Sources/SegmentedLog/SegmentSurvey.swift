@@ -19,15 +19,12 @@ struct SegmentSurvey {
     /// No valid header begins at or behind this place, so that nobody needs to look for one again: what is left of the
     /// active segment may be long. nil when some of it could not be read.
     var headersEnd: UInt64?
-    /// Nothing was ever written behind the last whole frame: zeros to the end of a file that was new.
-    var endsInZeros = false
 
     init(_ window: SegmentWindow, from start: UInt64, runningEpoch: inout Epoch) {
         let segment = window.life.segment
         var offset = start
         var best: [Epoch: DurableThrough] = [:]
         headersEnd = start
-        var isHop = true
         while let (position, header) = Self.next(window, at: offset) {
             let lsn = LSN(segment: segment, offset: position)
             headersEnd = position + 8
@@ -44,15 +41,12 @@ struct SegmentSurvey {
                 }
                 runningEpoch = header.epoch
                 offset = position + UInt64(header.frameBytes)
-                isHop = true
             } else {
                 // A torn frame, or a left-over of a lower epoch, may reach over newer frames: step, do not hop. What its
                 // header states was true all the same.
                 offset = position + 8
-                isHop = false
             }
         }
-        endsInZeros = isHop && window.endedInZeros
         if window.missedSectors { headersEnd = nil }
     }
 

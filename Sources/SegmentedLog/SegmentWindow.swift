@@ -14,9 +14,6 @@ final class SegmentWindow {
 
     /// Whether ``nextHeader(from:)`` stepped over something that the disk did not give.
     private(set) var missedSectors = false
-    /// Whether the last search of ``nextHeader(from:)`` went to the end and met zeros only: what space holds that was written
-    /// beforehand, in a new file, and not yet written to.
-    private(set) var endedInZeros = false
 
     private var buffer: AlignedBuffer
     private var start: UInt64 = 0
@@ -123,12 +120,9 @@ final class SegmentWindow {
     /// has been read is looked through before more is: whoever goes from header to header reads the file once.
     func nextHeader(from offset: UInt64) -> (offset: UInt64, header: FrameHeader)? {
         var offset = (offset + 7) / 8 * 8
-        endedInZeros = false
-        var isZero = true
         while offset + UInt64(FrameHeader.byteCount) <= end {
             guard let index = try? load(offset, count: FrameHeader.byteCount) else {
                 missedSectors = true
-                isZero = false
                 offset = (offset / Self.sectorBytes + 1) * Self.sectorBytes
                 continue
             }
@@ -143,7 +137,6 @@ final class SegmentWindow {
                     step = page
                     continue
                 }
-                isZero = false
                 while step < min(page, limit - FrameHeader.byteCount + 1) {
                     let position = start + UInt64(step)
                     if FrameHeader.hasMagic(bytes, at: step),
@@ -156,7 +149,6 @@ final class SegmentWindow {
             }
             offset = start + UInt64(step)
         }
-        endedInZeros = isZero
         return nil
     }
 
