@@ -12,7 +12,8 @@ extension Event {
         var mayRepeatKey = false
     }
 
-    static func measure(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Measure {
+    /// For whoever must know how long an event is before it is encoded.
+    package static func measure(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Measure {
         var measure = Measure(
             bytes: EventLayout.byteCount + bodyBytes,
             isWithinLimits: headers.count <= FormatConstants.maximumHeaders

@@ -33,17 +33,11 @@ public struct PutEncoder: Sendable {
     public mutating func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(FormatError) {
-        try append(Self.measure(headers, extensions, body.byteCount), headers, extensions, body)
+        let measure = Event.measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
+        try append(measure, headers, extensions, body)
     }
 
-    /// For whoever must know how long an event is before it is appended.
-    package static func measure(
-        _ headers: [EventHeader], _ extensions: [EventExtension], _ bodyBytes: Int
-    ) -> Event.Measure {
-        Event.measure(headers: headers, extensions: extensions, bodyBytes: bodyBytes)
-    }
-
-    /// As ``append(headers:extensions:body:)``, for an event that was measured (``measure(_:_:_:)``), with exactly these parts.
+    /// As ``append(headers:extensions:body:)``, for an event that was measured (``Event/measure(headers:extensions:bodyBytes:)``), with exactly these parts.
     package mutating func append(
         _ measure: Event.Measure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
     ) throws(FormatError) {

@@ -29,21 +29,17 @@ struct Batch: Sendable {
     /// Appends the first ones, one by one.
     func append(first count: Int, to put: inout PutTransaction) throws {
         let bodies = unsafe bytes.span.bytes
-        var start = 0
-        for index in 0..<count {
-            try put.append(headers: headers, body: bodies.extracting(start..<ends[index]))
-            start = ends[index]
-        }
+        for index in 0..<count { try put.append(headers: headers, body: bodies.extracting(place(index))) }
     }
+
+    private func place(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
 
     /// As a put's payload.
     func encode(id: UInt64) throws(FormatError) -> [UInt8] {
         var encoder = PutEncoder()
         let bodies = unsafe bytes.span.bytes
-        var start = 0
-        for end in ends {
-            try encoder.append(headers: headers, extensions: [], body: bodies.extracting(start..<end))
-            start = end
+        for index in 0..<count {
+            try encoder.append(headers: headers, extensions: [], body: bodies.extracting(place(index)))
         }
         return try encoder.finish(id: id)
     }

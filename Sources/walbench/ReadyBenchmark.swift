@@ -41,15 +41,10 @@ struct ReadyBenchmark {
         for _ in 0..<options.rounds {
             for variant in Variant.allCases {
                 let ofVariant = lines.indices.filter { lines[$0].variant == variant }
-                var openings: [[Opening]] = Array(repeating: [], count: lines.count)
                 for _ in 0..<Self.openingsInRound {
-                    for index in ofVariant { openings[index].append(try live(lines[index])) }
+                    for index in ofVariant { lines[index].all.append(try live(lines[index])) }
                 }
-                for index in ofVariant {
-                    lines[index].all += openings[index]
-                    let sorted = openings[index].sorted { $0.milliseconds < $1.milliseconds }
-                    lines[index].openings.append(sorted[sorted.count / 2])
-                }
+                for index in ofVariant { lines[index].endRound(of: Self.openingsInRound) }
             }
         }
         return ReadyReport(options: options, machine: Machine(workplace), lines: lines).report

@@ -13,6 +13,12 @@ struct ReadyReport {
         /// All of them.
         var all: [Opening] = []
 
+        /// The last so many were a round.
+        mutating func endRound(of count: Int) {
+            let sorted = all.suffix(count).sorted { $0.milliseconds < $1.milliseconds }
+            openings.append(sorted[sorted.count / 2])
+        }
+
         func statistics(_ figure: (Opening) -> Double) -> Statistics { Statistics(openings.map(figure)) }
     }
 

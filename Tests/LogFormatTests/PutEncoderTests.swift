@@ -32,7 +32,8 @@ import Testing
             #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
             for _ in 0..<random.index(below: 9) {
                 let event = random.event()
-                let measure = PutEncoder.measure(event.headers, event.extensions, event.body.count)
+                let measure = Event.measure(
+                    headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
                 #expect(measure.bytes == event.encodedBytes)
                 try encoder.append(event)
                 transaction.events.append(event)

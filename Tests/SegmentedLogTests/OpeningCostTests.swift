@@ -17,6 +17,25 @@ import Testing
         return configuration
     }()
 
+    /// Segments of many windows of a reader.
+    private static let large = {
+        var configuration = LogConfiguration(capacityBytes: 16 << 20)
+        configuration.segmentBytes = 2 << 20
+        configuration.idleMarkDelay = 0
+        return configuration
+    }()
+
+    /// One event after the other, with tags from 0, until there are so many segments; the next tag.
+    private func append(to log: Log, in world: World, until segments: Int, bytes: Int) throws -> Int {
+        var tag = 0
+        while log.segments.count < segments {
+            _ = try log.append([put(tag, bytes: bytes)])
+            world.runtime.runUntilIdle()
+            tag += 1
+        }
+        return tag
+    }
+
     private struct Cost: Equatable, CustomStringConvertible {
         var calls: Int
         var bytesRead: Int
@@ -29,12 +48,7 @@ import Testing
     private func cost(segments wanted: Int, checkpoint: Bool = true) throws -> Cost {
         let world = World()
         let log = try world.open(Self.configuration)
-        var tag = 0
-        while log.segments.count < wanted + 1 {
-            _ = try log.append([put(tag, bytes: 2000)])
-            world.runtime.runUntilIdle()
-            tag += 1
-        }
+        let tag = try append(to: log, in: world, until: wanted + 1, bytes: 2000)
         try log.retire(log.segments.dropLast(wanted).map(\.number))
         try log.checkpoint()
         for index in 0..<10 { _ = try log.append([put(tag + index, bytes: 200)]) }
@@ -74,17 +88,10 @@ import Testing
     /// Its own snapshot begins in a segment that is gone, so the ones inside it are looked for.
     @Test func withoutACheckpointASegmentIsReadAFewTimesHoweverManyFramesItHas() throws {
         let segmentBytes = 2 << 20
-        var configuration = LogConfiguration(capacityBytes: 16 << 20)
-        configuration.segmentBytes = UInt32(segmentBytes)
-        configuration.idleMarkDelay = 0
+        let configuration = Self.large
         let world = World()
         let log = try world.open(configuration)
-        var tag = 0
-        while log.segments.count < 2 {
-            _ = try log.append([put(tag, bytes: 60_000)])
-            world.runtime.runUntilIdle()
-            tag += 1
-        }
+        let tag = try append(to: log, in: world, until: 2, bytes: 60_000)
         for index in 0..<3000 { _ = try log.append([put(tag + index, bytes: 20)]) }
         try log.retire([log.segments[0].number])
         try log.checkpoint()
@@ -100,24 +107,17 @@ import Testing
         #expect(counting.counts.bytesRead <= 2 * 3 * segmentBytes, "\(counting.counts.bytesRead)")
     }
 
-    private static func large() -> LogConfiguration {
-        var configuration = LogConfiguration(capacityBytes: 16 << 20)
-        configuration.segmentBytes = 2 << 20
-        configuration.idleMarkDelay = 0
-        return configuration
-    }
-
     /// What the survey read, replay does not read again.
     @Test func theActiveSegmentAndTheOneThatIsReadyAreReadOnce() throws {
         let world = World()
-        let log = try world.open(Self.large())
+        let log = try world.open(Self.large)
         for tag in 0..<32 { _ = try log.append([put(tag, bytes: 50_000)]) }
         world.runtime.runUntilIdle()
         #expect(world.segmentNames().count == 2)
         let next = world.afterPowerCut()
         let counting = CountingFileSystem(next.system)
         let again = try Log.open(
-            at: World.path, fileSystem: counting, runtime: next.runtime, configuration: Self.large())
+            at: World.path, fileSystem: counting, runtime: next.runtime, configuration: Self.large)
         let bytesRead = counting.counts.bytesRead
         // Beside the segments: checkpoint slots, identities, and a piece of each segment in which the base is looked for.
         let others = 2 * (64 << 10) + 4 * 4096 + 2 * (256 << 10)
@@ -132,13 +132,8 @@ import Testing
         _ sealDamage: String, _ firstDamage: String
     ) throws {
         let world = World()
-        let log = try world.open(Self.large())
-        var tag = 0
-        while log.segments.count < 2 {
-            _ = try log.append([put(tag, bytes: 50_000)])
-            world.runtime.runUntilIdle()
-            tag += 1
-        }
+        let log = try world.open(Self.large)
+        let tag = try append(to: log, in: world, until: 2, bytes: 50_000)
         for index in 0..<10 { _ = try log.append([put(tag + index, bytes: 50_000)]) }
         world.runtime.runUntilIdle()
         let next = world.afterPowerCut()
@@ -156,14 +151,14 @@ import Testing
             let first = try #require(try next.frames(2).first)
             next.flip(World.segment(2), at: first.offset + 20)
         }
-        let again = try next.open(Self.large())
+        let again = try next.open(Self.large)
         #expect(try Array(again.tags().suffix(10)) == Array(tag..<tag + 10), "\(again.recoveryReport)")
     }
 
     /// No seal stands before a segment that was begun after a failed write, and nothing of that write need be there.
     @Test func aSegmentThatBeginsAnEpochIsReadThroughThoughItsBeginningIsZeros() throws {
         let world = World()
-        let log = try world.open(Self.large())
+        let log = try world.open(Self.large)
         for tag in 0..<3 { _ = try log.append([put(tag, bytes: 50_000)]) }
         world.disk.faults.add(Fault(.submit, errno: EIO, outcome: .absent))
         #expect(throws: LogError.self) { try log.append([put(3, bytes: 50_000)]) }
@@ -173,7 +168,7 @@ import Testing
         try next.unlink("checkpoint")
         let begun = log.segments[1].number.rawValue
         next.zero(World.segment(begun), 8192..<8192 + (2 << 20) / 64)
-        let again = try next.open(Self.large())
+        let again = try next.open(Self.large)
         #expect(try Array(again.tags().suffix(3)) == [5, 6, 7], "\(again.recoveryReport)")
     }
 
