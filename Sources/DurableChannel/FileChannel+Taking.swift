@@ -135,12 +135,17 @@ extension FileChannel {
         wake(woken)
     }
 
-    /// In the background, while the take is worked on and committed; whoever wants the turn is let before it. (It holds no
-    /// channel: the last one to hold that must not be work in the background.)
+    /// In the background, while the take is worked on and committed; whoever wants the turn is let before it, and whoever wants
+    /// the processor: the kernel may put this on that of the taker, who sleeps while its commit is written, and would then
+    /// wait, the write long done, until all of this is done. (It holds no channel: the last one to hold that must not be work
+    /// in the background.)
     private func readAhead() {
         runtime.schedule(after: 0) { [store, taking, runtime] in
             guard taking.takeIfFree() else { return }
-            store.readAhead(unless: { taking.isWanted })
+            store.readAhead(unless: {
+                runtime.giveWay()
+                return taking.isWanted
+            })
             taking.give(runtime)
         }
     }

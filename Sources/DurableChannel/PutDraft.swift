@@ -51,7 +51,7 @@ final class PutDraft: @unchecked Sendable {
     func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(ChannelError) -> AppendOutcome {
-        let measure = Event.measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
+        let measure = encoder.measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
         let needed = try frameBytes(measure, body.byteCount)
         if claim.covers(needed, encoder.eventCount + 1) { return try encode(measure, headers, extensions, body) }
         var wait = RoomWait(channel)
@@ -72,7 +72,7 @@ final class PutDraft: @unchecked Sendable {
     /// As the blocking one, step by step. What waits for room waits without a thread: threads of the pool are for what
     /// makes room.
     func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
-        let measure = Event.measure(
+        let measure = encoder.measure(
             headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
         let needed = try frameBytes(measure, event.body.count)
         var wait = RoomWait(channel)

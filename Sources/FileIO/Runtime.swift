@@ -27,4 +27,12 @@ public protocol Runtime: AnyObject, Sendable {
 
     /// Sets the cell's value (not 0) and wakes the thread that waits for it.
     func signal(_ cell: WaitCell, value: UInt32)
+
+    /// Between two steps of work that nobody waits for: threads that are ready on the same processor go first.
+    func giveWay()
+}
+
+extension Runtime {
+    /// Nothing, where nothing runs side by side.
+    public func giveWay() {}
 }

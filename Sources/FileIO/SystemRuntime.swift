@@ -49,6 +49,10 @@ public final class SystemRuntime: Runtime {
         cell.signal(value)
     }
 
+    public func giveWay() {
+        sched_yield()
+    }
+
     /// Ends background work: what runs is waited for (unless the caller is that work), what has not begun is dropped
     /// without being run, and later ``schedule(after:_:)`` calls do nothing. Calling it twice does nothing.
     public func shutdown() {

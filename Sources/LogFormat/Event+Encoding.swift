@@ -5,38 +5,43 @@ extension Event {
     /// What is to be known of an event before it is encoded, found in one pass over its headers.
     package struct Measure: Sendable {
         /// How long its encoding is, whether or not it is within the limits.
-        package fileprivate(set) var bytes: Int
+        package private(set) var bytes: Int
+        /// How long that of its headers is.
+        private(set) var headerBytes: Int
         /// All limits are kept, but that a key may stand twice.
-        var isWithinLimits: Bool
+        private(set) var isWithinLimits: Bool
         /// Two keys are equally long, or 64 bytes apart: only such can be the same.
-        var mayRepeatKey = false
-    }
+        private(set) var mayRepeatKey = false
 
-    /// For whoever must know how long an event is before it is encoded.
-    package static func measure(headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int) -> Measure {
-        var measure = Measure(
-            bytes: EventLayout.byteCount + bodyBytes,
-            isWithinLimits: headers.count <= FormatConstants.maximumHeaders
-                && bodyBytes <= FormatConstants.maximumBodyBytes)
-        // One bit for a length, or for a few that are 64 apart.
-        var lengths: UInt64 = 0
-        let headers = headers.span
-        for index in headers.indices {
-            let keyBytes = headers[index].key.utf8.count
-            let valueBytes = headers[index].value.count
-            measure.bytes += EventHeaderLayout.byteCount + keyBytes + valueBytes
-            if !FormatConstants.nameBytes.contains(keyBytes) || valueBytes > FormatConstants.maximumValueBytes {
-                measure.isWithinLimits = false
+        init(_ headers: [EventHeader], _ extensions: [EventExtension], bodyBytes: Int) {
+            self.init(headersOfBytes: 0, extensions, bodyBytes: bodyBytes)
+            if headers.count > FormatConstants.maximumHeaders { isWithinLimits = false }
+            // One bit for a length, or for a few that are 64 apart.
+            var lengths: UInt64 = 0
+            let headers = headers.span
+            for index in headers.indices {
+                let keyBytes = headers[index].key.utf8.count
+                let valueBytes = headers[index].value.count
+                headerBytes += EventHeaderLayout.byteCount + keyBytes + valueBytes
+                if !FormatConstants.nameBytes.contains(keyBytes) || valueBytes > FormatConstants.maximumValueBytes {
+                    isWithinLimits = false
+                }
+                let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: keyBytes)
+                if lengths & bit != 0 { mayRepeatKey = true }
+                lengths |= bit
             }
-            let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: keyBytes)
-            if lengths & bit != 0 { measure.mayRepeatKey = true }
-            lengths |= bit
+            bytes += headerBytes
         }
-        if !extensions.isEmpty {
-            measure.bytes += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions)
-            if (try? EventExtension.check(extensions)) == nil { measure.isWithinLimits = false }
+
+        /// With headers that are known to be good, and how long they are.
+        init(headersOfBytes headerBytes: Int, _ extensions: [EventExtension], bodyBytes: Int) {
+            self.headerBytes = headerBytes
+            bytes = EventLayout.byteCount + headerBytes + bodyBytes
+            isWithinLimits = bodyBytes <= FormatConstants.maximumBodyBytes
+            guard !extensions.isEmpty else { return }
+            bytes += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions)
+            if (try? EventExtension.check(extensions)) == nil { isWithinLimits = false }
         }
-        return measure
     }
 
     /// Checks all limits before it is encoded, but not whether a key stands twice.
@@ -65,15 +70,23 @@ extension Event {
 }
 
 extension WriteCursor {
-    /// An event that was checked. Writes every byte of it, zeros too.
+    /// An event that was checked. Writes every byte of it, zeros too; but not its headers when `headerBytes` says how much room
+    /// to leave for them.
     mutating func event(
-        _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan, _ bytes: inout MutableRawSpan
+        _ headers: [EventHeader], skipping headerBytes: Int? = nil, _ extensions: [EventExtension], _ body: RawSpan,
+        _ bytes: inout MutableRawSpan
     ) {
         let base = skip(EventLayout.byteCount)
         bytes.store(extensions.isEmpty ? 0 : EventLayout.extensionFlag, EventLayout.flags, at: base)
         bytes.store(0, EventLayout.reserved, at: base)
         bytes.store(UInt16(headers.count), EventLayout.headerCount, at: base)
         bytes.store(UInt32(body.byteCount), EventLayout.bodyBytes, at: base)
+        if let headerBytes { skip(headerBytes) } else { self.headers(headers, &bytes) }
+        if !extensions.isEmpty { self.extensions(extensions, &bytes) }
+        bytes.store(body, at: skip(body.byteCount))
+    }
+
+    private mutating func headers(_ headers: [EventHeader], _ bytes: inout MutableRawSpan) {
         let headers = headers.span
         for index in headers.indices {
             let place = skip(EventHeaderLayout.byteCount)
@@ -82,7 +95,5 @@ extension WriteCursor {
             text(headers[index].key, &bytes)
             array(headers[index].value, &bytes)
         }
-        if !extensions.isEmpty { self.extensions(extensions, &bytes) }
-        bytes.store(body, at: skip(body.byteCount))
     }
 }

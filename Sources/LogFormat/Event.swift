@@ -28,7 +28,7 @@ public struct Event: Equatable, Sendable {
 
     /// How long its encoding is.
     public var encodedBytes: Int {
-        Self.measure(headers: headers, extensions: extensions, bodyBytes: body.count).bytes
+        Measure(headers, extensions, bodyBytes: body.count).bytes
     }
 
     /// The bytes, unaligned. Throws when a field is out of its range.
@@ -57,7 +57,8 @@ public struct Event: Equatable, Sendable {
     }
 
     init(from bytes: RawSpan, _ cursor: inout ReadCursor) throws(FormatError) {
-        self.init(at: try cursor.event(bytes), in: bytes)
+        var known = KnownHeaders()
+        self.init(at: try cursor.event(bytes, &known), in: bytes)
     }
 
     /// The event at a place that was made from these bytes.

@@ -1,9 +1,18 @@
 // The one place where the bytes of an event are judged. Decoding an `Event` and indexing a put frame both go through it.
 
+/// Headers that were judged already, and where they stand. Those of one source's events are mostly the same, byte by byte: they
+/// are judged once, and then compared.
+struct KnownHeaders {
+    var count = 0
+    var place = 0..<0
+}
+
 extension ReadCursor {
     /// Steps over one event and returns where it stands, once every rule of DESIGN.md 3.7 is found to hold. Allocates
     /// nothing unless the event has more than ``HeaderKeys/few`` headers. The bytes are at most 4 GiB.
-    mutating func event(_ bytes: RawSpan) throws(FormatError) -> EventPlace {
+    ///
+    /// - Parameter known: of an event before it in the same bytes; of this one on return.
+    mutating func event(_ bytes: RawSpan, _ known: inout KnownHeaders) throws(FormatError) -> EventPlace {
         typealias Layout = EventLayout
         let base = try skip(Layout.byteCount)
         let flags = bytes.load(Layout.flags, at: base)
@@ -15,12 +24,27 @@ extension ReadCursor {
             throw .outOfRange(.event, Layout.bodyBytes, at: base)
         }
         let headerCount = bytes.load(Layout.headerCount, at: base)
-        try eventHeaders(Int(headerCount), bytes)
+        if try !stepOver(known, Int(headerCount), bytes) {
+            let start = position
+            try eventHeaders(Int(headerCount), bytes)
+            known = KnownHeaders(count: Int(headerCount), place: start..<position)
+        }
         if flags & Layout.extensionFlag != 0 { try eventExtensions(bytes) }
         let bodyOffset = try skip(Int(bodyBytes))
         return EventPlace(
             offset: UInt32(base), headerCount: UInt32(headerCount), bodyOffset: UInt32(bodyOffset),
             bodyBytes: bodyBytes)
+    }
+
+    /// False, and nothing is stepped over, when other headers than those stand here.
+    private mutating func stepOver(
+        _ known: KnownHeaders, _ count: Int, _ bytes: RawSpan
+    ) throws(FormatError) -> Bool {
+        guard count == known.count, known.place.count <= remaining,
+            bytes.isEqual(position..<position + known.place.count, known.place)
+        else { return false }
+        _ = try skip(known.place.count)
+        return true
     }
 
     private mutating func eventHeaders(_ count: Int, _ bytes: RawSpan) throws(FormatError) {

@@ -10,6 +10,19 @@ public struct PutEncoder: Sendable {
     public private(set) var eventCount = 0
     /// How long their bodies are together.
     public private(set) var bodyBytes = 0
+    private var predecessor = Predecessor()
+
+    /// The headers of the event before. Who puts many events mostly gives the very same array with each: that is not walked
+    /// again, and its encoding is copied from where it stands already.
+    private struct Predecessor {
+        /// Empty when there is nothing to copy. It is held so that its memory is neither changed nor anybody else's meanwhile:
+        /// only then is what stands at the same place the same.
+        var headers: [EventHeader] = []
+        /// Where they stand, encoded.
+        var place = 0..<0
+
+        func has(_ others: [EventHeader]) -> Bool { !headers.isEmpty && headers.span.isIdentical(to: others.span) }
+    }
 
     /// Without events. The first append makes room for `reservingBytes` bytes of the whole transaction; beyond that the
     /// room grows geometrically.
@@ -33,11 +46,21 @@ public struct PutEncoder: Sendable {
     public mutating func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(FormatError) {
-        let measure = Event.measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
-        try append(measure, headers, extensions, body)
+        try append(
+            measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount), headers, extensions, body)
     }
 
-    /// As ``append(headers:extensions:body:)``, for an event that was measured (``Event/measure(headers:extensions:bodyBytes:)``), with exactly these parts.
+    /// What is to be known of the next event before it is appended. (It changes nothing; said to be mutating, it is called on an
+    /// encoder that stands in an object without a copy being made, which would cost as much as all the rest.)
+    package mutating func measure(
+        headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int
+    ) -> Event.Measure {
+        predecessor.has(headers)
+            ? Event.Measure(headersOfBytes: predecessor.place.count, extensions, bodyBytes: bodyBytes)
+            : Event.Measure(headers, extensions, bodyBytes: bodyBytes)
+    }
+
+    /// As ``append(headers:extensions:body:)``, for an event that was measured with exactly these parts.
     package mutating func append(
         _ measure: Event.Measure, _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan
     ) throws(FormatError) {
@@ -53,13 +76,20 @@ public struct PutEncoder: Sendable {
             bytes.reserveCapacity(max(reservedBytes, alignedEnd))
             bytes.append(contentsOf: repeatElement(0, count: TransactionLayout.byteCount))
         }
+        let isRepeat = predecessor.has(headers)
         bytes.append(added, spare: alignedEnd - end) { event in
             var cursor = WriteCursor()
-            cursor.event(headers, extensions, body, &event)
+            cursor.event(headers, skipping: isRepeat ? measure.headerBytes : nil, extensions, body, &event)
         }
-        guard !measure.mayRepeatKey || !hasRepeatedKey(at: end - added, headers.count) else {
+        let start = end - added
+        let place = start + EventLayout.byteCount..<start + EventLayout.byteCount + measure.headerBytes
+        if isRepeat {
+            bytes.withMutableBytes { $0.copy(predecessor.place, to: place.lowerBound) }
+        } else if measure.mayRepeatKey, hasRepeatedKey(at: start, headers.count) {
             bytes.removeLast(added)
             throw Event.repeatedKey
+        } else {
+            predecessor = Predecessor(headers: headers, place: place)
         }
         eventCount += 1
         bodyBytes += body.byteCount
@@ -105,6 +135,7 @@ public struct PutEncoder: Sendable {
     /// Forgets all events. The room is kept for the next ones.
     public mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
+        predecessor = Predecessor()
         eventCount = 0
         bodyBytes = 0
     }

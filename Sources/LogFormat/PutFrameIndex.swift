@@ -14,9 +14,10 @@ public struct PutFrameIndex: Sendable {
     public init(indexing raw: RawSpan, eventCount: UInt32, transactionCount: UInt32) throws(FormatError) {
         var cursor = try ReadCursor(transactions: transactionCount, of: .put, in: raw)
         places.reserveCapacity(min(Int(eventCount), raw.byteCount / EventLayout.byteCount))
+        var known = KnownHeaders()
         for _ in 0..<transactionCount {
             var (head, events) = try cursor.transaction(.put, raw)
-            for _ in 0..<head.eventCount { places.append(try events.event(raw)) }
+            for _ in 0..<head.eventCount { places.append(try events.event(raw, &known)) }
             try events.finishTransaction(raw)
         }
         try cursor.finish()

@@ -91,6 +91,17 @@ extension MutableRawSpan {
         }
     }
 
+    /// Copies what stands in the range to `offset`.
+    mutating func copy(_ range: Range<Int>, to offset: Int) {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= byteCount && offset >= 0 && range.count <= byteCount - offset,
+            "bytes outside of the span")
+        unsafe withUnsafeMutableBytes { bytes in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[offset...])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+        }
+    }
+
     /// CRC-32C of what stands in the range.
     func checksum(of range: Range<Int>, continuing: UInt32 = 0) -> UInt32 {
         Checksum.crc32c(bytes.extracting(range), continuing: continuing)
@@ -119,8 +130,8 @@ extension [UInt8] {
         return array
     }
 
-    /// Appends `count` bytes, each of which `fill` must write: they come as whatever stood there. Room that must be made
-    /// grows geometrically, and is made for `spare` more bytes.
+    /// Appends `count` bytes, each of which `fill` must write, or its caller right after: they come as whatever stood there.
+    /// Room that must be made grows geometrically, and is made for `spare` more bytes.
     @inline(__always)
     mutating func append(_ count: Int, spare: Int = 0, _ fill: (inout MutableRawSpan) -> Void) {
         append(addingCapacity: count + spare) { (output: inout OutputSpan<UInt8>) in

@@ -64,6 +64,10 @@ extension RawSpan {
             if loadInteger(at: offset, as: UInt64.self) != other.loadInteger(at: offset) { return false }
             offset += 8
         }
+        if byteCount >= 8 {
+            // What is left, and some that was compared already.
+            return loadInteger(at: byteCount - 8, as: UInt64.self) == other.loadInteger(at: byteCount - 8)
+        }
         while offset < byteCount {
             if loadInteger(at: offset, as: UInt8.self) != other.loadInteger(at: offset) { return false }
             offset += 1

@@ -32,7 +32,7 @@ import Testing
             #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
             for _ in 0..<random.index(below: 9) {
                 let event = random.event()
-                let measure = Event.measure(
+                let measure = encoder.measure(
                     headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
                 #expect(measure.bytes == event.encodedBytes)
                 try encoder.append(event)
@@ -130,6 +130,52 @@ import Testing
         #expect((500...4_500).contains(repeated))
     }
 
+    /// The very same array is not walked again: what stands there is copied.
+    @Test func eventsWithTheSameHeadersAreEncodedAsEachOneAlone() throws {
+        var random = Random(seed: 44)
+        for _ in 0..<300 {
+            let pool = (0..<3).map { _ in random.event().headers }
+            var encoder = PutEncoder()
+            for id in 0..<2 {
+                var transaction = Transaction(id: UInt64(id))
+                for _ in 0...random.index(below: 12) {
+                    var event = random.event()
+                    event.headers = pool[random.index(below: pool.count)]
+                    transaction.events.append(event)
+                }
+                #expect(try encoded(transaction, by: &encoder) == transaction.encode(for: .put))
+            }
+        }
+    }
+
+    @Test func headersThatWereChangedBetweenTwoEventsAreEncodedAsTheyAreThen() throws {
+        var headers = [EventHeader(key: "host", value: [1]), EventHeader(key: "tag", value: [2])]
+        var encoder = PutEncoder()
+        var transaction = Transaction(id: 1)
+        func append() throws {
+            let event = Event(headers: headers, body: [7])
+            try encoder.append(headers: headers, extensions: [], body: event.body.rawBytes)
+            transaction.events.append(event)
+        }
+        try append()
+        try append()
+        headers[1].value = [3]
+        try append()
+        headers.removeLast()
+        try append()
+        headers.append(EventHeader(key: "host", value: []))
+        #expect(throws: FormatError(.event, .repeated(.headerKey), at: 0 as UInt64)) {
+            try encoder.append(Event(headers: headers, body: []))
+        }
+        #expect(throws: FormatError(.event, .repeated(.headerKey), at: 0 as UInt64)) {
+            try encoder.append(Event(headers: headers, body: []))
+        }
+        headers[1].key = "tag"
+        try append()
+        try append()
+        #expect(try encoder.finish(id: 1) == transaction.encode(for: .put))
+    }
+
     @Test func refusedFinishChangesNothing() throws {
         func error(_ structure: FormatError.Structure, _ code: FormatError.Code, at offset: Int = 0) -> FormatError {
             FormatError(structure, code, at: offset)
@@ -180,14 +226,20 @@ import Testing
         try encoder.append(Samples.event)
         var copy = encoder
         try copy.append(Samples.extendedEvent)
+        try encoder.append(Samples.event)
+        try copy.append(Samples.extendedEvent)
         let raw = try copy.finish(id: 2)
-        #expect(try encoder.finish(id: 1) == Transaction(id: 1, events: [Samples.event]).encode(for: .put))
         #expect(
-            try raw == Transaction(id: 2, events: [Samples.event, Samples.extendedEvent]).encode(for: .put))
+            try encoder.finish(id: 1)
+                == Transaction(id: 1, events: [Samples.event, Samples.event]).encode(for: .put))
+        let second = [Samples.event, Samples.extendedEvent, Samples.extendedEvent]
+        #expect(try raw == Transaction(id: 2, events: second).encode(for: .put))
     }
 
     @Test func encoderForgetsWhatWasRemoved() throws {
         var encoder = PutEncoder()
+        encoder.removeAll()
+        for _ in 0..<2 { try encoder.append(Samples.extendedEvent) }
         encoder.removeAll()
         try encoder.append(Samples.extendedEvent)
         encoder.removeAll()

@@ -51,12 +51,8 @@ import Testing
 
     @Test func anyFlipOrCutIsAcceptedByBothOrRefusedByBothForTheSameReason() throws {
         let raw = try Samples.twoPuts.encode()
+        compareWithEachBitFlipped(raw, 3, 2)
         var damaged = raw
-        for bit in 0..<raw.count * 8 {
-            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
-            if viewed(damaged, 3, 2) != decoded(damaged, 3, 2) { Issue.record("bit \(bit)") }
-            damaged[bit / 8] = raw[bit / 8]
-        }
         for byte in raw.indices {
             for value in 0...255 as ClosedRange<UInt8> {
                 damaged[byte] = value
@@ -80,6 +76,40 @@ import Testing
                 extensions: [.priority(1), .traceID(high: 1, low: 2)], body: [3, 4])
         ]
     ).encode(for: .put)
+
+    private func compareWithEachBitFlipped(_ raw: [UInt8], _ events: Int, _ transactions: Int) {
+        var damaged = raw
+        for bit in 0..<raw.count * 8 {
+            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+            if viewed(damaged, events, transactions) != decoded(damaged, events, transactions) {
+                Issue.record("bit \(bit)")
+            }
+            damaged[bit / 8] = raw[bit / 8]
+        }
+    }
+
+    /// They are compared with those that were judged, instead of being judged once more.
+    @Test func headersLikeThoseBeforeThemAreAcceptedOrRefusedAsTheyAreAlone() throws {
+        let headers = [
+            EventHeader(key: "host", value: [UInt8]("web-1".utf8)), EventHeader(key: "tag", value: []),
+            EventHeader(key: "größe", value: [1, 2, 3]),
+        ]
+        let others = [EventHeader(key: "host", value: [UInt8]("web-2".utf8))] + headers.dropFirst()
+        var events = [headers, headers, others, others, headers].map { Event(headers: $0, body: [1, 2, 3]) }
+        // As many, of which the first ones are the same; as long; and none, before some and after them.
+        events.append(Event(headers: [headers[0], headers[2], headers[1]], body: []))
+        events.append(Event(headers: Array(headers[0...1]), body: Array(repeating: 7, count: 40)))
+        events += [Event(body: [9]), Event(body: []), Event(headers: headers, body: [])]
+        let raw = try TransactionBatch(
+            type: .put, transactions: [Transaction(id: 1, events: events), Transaction(id: 2, events: events)]
+        ).encode()
+        #expect(try viewed(raw, 2 * events.count, 2).get() == events + events)
+        compareWithEachBitFlipped(raw, 2 * events.count, 2)
+        for end in raw.indices {
+            let cut = Array(raw[..<end])
+            if viewed(cut, 2 * events.count, 2) != decoded(cut, 2 * events.count, 2) { Issue.record("cut at \(end)") }
+        }
+    }
 
     @Test func everyBrokenRuleOfAnEventIsNamedWithItsPlace() throws {
         let raw = try #require(raw)

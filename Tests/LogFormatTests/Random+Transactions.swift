@@ -16,7 +16,18 @@ extension Random {
         return Transaction(
             id: next(), producer: hasProducer ? ProducerID(high: 1, low: next() | 1) : .none,
             producerSequence: hasProducer ? next() : 0, bookmarks: bookmarks(below: 4),
-            events: (0...index(below: 6)).map { _ in event() })
+            events: events(1 + index(below: 6)))
+    }
+
+    /// Some have the headers of the one before them.
+    private mutating func events(_ count: Int) -> [Event] {
+        var events: [Event] = []
+        for _ in 0..<count {
+            var event = event()
+            if let last = events.last, index(below: 3) == 0 { event.headers = last.headers }
+            events.append(event)
+        }
+        return events
     }
 
     mutating func bookmarks(below limit: Int) -> [Bookmark] {

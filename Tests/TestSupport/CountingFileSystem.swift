@@ -5,16 +5,24 @@ public import Synchronization
 /// A file system that counts the calls that go through it, and the bytes that are read and written. The sync of a directory
 /// can take long.
 public final class CountingFileSystem: FileSystem {
-    public final class Counts: Sendable {
+    public final class Counts: @unchecked Sendable {
         fileprivate let made = Atomic<Int>(0)
         fileprivate let read = Atomic<Int>(0)
         fileprivate let written = Atomic<Int>(0)
+        private let lock = Lock()
+        private var asked: [String: [Range<UInt64>]] = [:]
         public let directorySyncMicroseconds = Atomic<UInt32>(0)
 
         public var calls: Int { made.load(ordering: .relaxed) }
         public var bytesRead: Int { read.load(ordering: .relaxed) }
         /// Those written beforehand, too.
         public var bytesWritten: Int { written.load(ordering: .relaxed) }
+        /// Of each file, by its name, in the order of asking.
+        public var prefetched: [String: [Range<UInt64>]] { lock.withLock { asked } }
+
+        fileprivate func prefetch(_ range: Range<UInt64>, of name: String) {
+            lock.withLock { asked[name, default: []].append(range) }
+        }
     }
 
     public let counts = Counts()
@@ -111,7 +119,10 @@ private final class CountedFile: StorageFile {
         try counted.prewrite(range)
     }
 
-    func prefetch(_ range: Range<UInt64>) { counted.prefetch(range) }
+    func prefetch(_ range: Range<UInt64>) {
+        counts.prefetch(range, of: name)
+        counted.prefetch(range)
+    }
     func synchronize() throws(FileError) { try counted.synchronize() }
     func truncate(to size: UInt64) throws(FileError) { try counted.truncate(to: size) }
     func status() throws(FileError) -> FileStatus { try counted.status() }
