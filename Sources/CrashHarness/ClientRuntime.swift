@@ -78,6 +78,8 @@ package final class ClientRuntime: Runtime, @unchecked Sendable {
     package func random() -> UInt64 { base.random() }
     package func signal(_ cell: WaitCell, value: UInt32) { cell.signal(value) }
 
+    package func giveWay() { base.giveWay() }
+
     package func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void) {
         base.schedule(after: delay, work)
     }

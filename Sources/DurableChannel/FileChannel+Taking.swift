@@ -142,10 +142,7 @@ extension FileChannel {
     private func readAhead() {
         runtime.schedule(after: 0) { [store, taking, runtime] in
             guard taking.takeIfFree() else { return }
-            store.readAhead(unless: {
-                runtime.giveWay()
-                return taking.isWanted
-            })
+            store.readAhead(unless: { taking.isWanted }, givingWay: runtime.giveWay)
             taking.give(runtime)
         }
     }

@@ -39,6 +39,8 @@ final class FrameStore: @unchecked Sendable {
     /// Reading on beats looking up when what lies between is not much more than a segment's headers.
     private static let nearEvents: UInt64 = 65_536
     private static let aheadBytes = 1 << 20
+    /// What is made ready in some 20 microseconds.
+    private static let stepBytes = 16 << 10
 
     init(_ log: Log, _ ledger: PointerLedger, recentBytes: Int) {
         self.log = log
@@ -119,9 +121,14 @@ final class FrameStore: @unchecked Sendable {
     /// The log is being read in order, and there is little in hand for the next take.
     var shouldReadAhead: Bool { reader.map { $0.aheadBytes < Self.aheadBytes / 2 } ?? false }
 
-    /// Reads on while nobody waits for the turn.
-    func readAhead(unless isWanted: () -> Bool) {
-        while let reader, reader.aheadBytes < Self.aheadBytes, !isWanted(), reader.readAhead() {}
+    /// Reads on while nobody waits for the turn, and gives way now and then; not with the turn that somebody waits for already.
+    func readAhead(unless isWanted: () -> Bool, givingWay giveWay: () -> Void) {
+        var bytes = reader?.aheadBytes ?? 0
+        while let reader, reader.aheadBytes < Self.aheadBytes, !isWanted(), reader.readAhead() {
+            guard reader.aheadBytes - bytes >= Self.stepBytes, !isWanted() else { continue }
+            giveWay()
+            bytes = reader.aheadBytes
+        }
     }
 
     private func notFound(

@@ -24,7 +24,8 @@ public struct PutTransaction: ~Copyable, Sendable {
         try draft.append(headers: event.headers, extensions: event.extensions, body: event.body.rawSpan)
     }
 
-    /// As ``append(_:)-(Event)``, from bytes that stand somewhere else.
+    /// As ``append(_:)-(Event)``, from bytes that stand somewhere else. Events that follow each other with one and the same array of
+    /// headers, not only an equal one, cost less; the transaction holds on to the last array.
     @discardableResult
     public mutating func append(headers: [EventHeader] = [], body: RawSpan) throws(ChannelError) -> AppendOutcome {
         try draft.append(headers: headers, extensions: [], body: body)

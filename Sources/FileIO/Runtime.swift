@@ -28,11 +28,7 @@ public protocol Runtime: AnyObject, Sendable {
     /// Sets the cell's value (not 0) and wakes the thread that waits for it.
     func signal(_ cell: WaitCell, value: UInt32)
 
-    /// Between two steps of work that nobody waits for: threads that are ready on the same processor go first.
+    /// Between two steps of work that nobody waits for: threads that are ready on the same processor go first. Nothing where
+    /// nothing runs side by side.
     func giveWay()
-}
-
-extension Runtime {
-    /// Nothing, where nothing runs side by side.
-    public func giveWay() {}
 }

@@ -1,10 +1,12 @@
 // The one place where the bytes of an event are judged. Decoding an `Event` and indexing a put frame both go through it.
 
 /// Headers that were judged already, and where they stand. Those of one source's events are mostly the same, byte by byte: they
-/// are judged once, and then compared.
+/// are judged once, and then compared, unless they are so long that judging, which steps over values, costs less.
 struct KnownHeaders {
     var count = 0
     var place = 0..<0
+
+    var areShort: Bool { place.count <= 64 * count }
 }
 
 extension ReadCursor {
@@ -40,7 +42,7 @@ extension ReadCursor {
     private mutating func stepOver(
         _ known: KnownHeaders, _ count: Int, _ bytes: RawSpan
     ) throws(FormatError) -> Bool {
-        guard count == known.count, known.place.count <= remaining,
+        guard count == known.count, known.areShort, known.place.count <= remaining,
             bytes.isEqual(position..<position + known.place.count, known.place)
         else { return false }
         _ = try skip(known.place.count)

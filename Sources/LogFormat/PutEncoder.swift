@@ -15,8 +15,8 @@ public struct PutEncoder: Sendable {
     /// The headers of the event before. Who puts many events mostly gives the very same array with each: that is not walked
     /// again, and its encoding is copied from where it stands already.
     private struct Predecessor {
-        /// Empty when there is nothing to copy. It is held so that its memory is neither changed nor anybody else's meanwhile:
-        /// only then is what stands at the same place the same.
+        /// Empty when there is nothing to copy. While it is held, a change makes a copy, and its memory goes to no other array: so
+        /// the same address and count are the same headers.
         var headers: [EventHeader] = []
         /// Where they stand, encoded.
         var place = 0..<0

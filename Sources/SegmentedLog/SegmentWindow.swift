@@ -22,12 +22,13 @@ final class SegmentWindow {
     private var remembered: [(start: UInt64, count: Int, buffer: AlignedBuffer)] = []
     private var isRemembered = false
     private var roomToRemember: Int
-    /// Asks for the next window while this one is gone through. For whoever does much else with what was read: where it is in the
+    /// Asks for what comes next while frames are gone through. For whoever does much else with what was read: where it is in the
     /// page cache already, the asking costs a tenth of reading it.
     private let prefetches: Bool
-    /// Asked for up to here.
+    /// The first frame that was met, and up to where the disk was asked.
+    private var firstFrame: UInt64?
     private var prefetched: UInt64 = 0
-    /// How much is asked for at once: a disk that is busy with a MiB lets a commit wait for a millisecond or two.
+    /// How much is asked for at once: a disk that is busy with a MiB lets a commit wait for milliseconds.
     private static let prefetchBytes: UInt64 = 128 << 10
 
     /// How much is read at once: little at first, for whoever looks at one place; twice as much with each read that goes on behind
@@ -71,6 +72,12 @@ final class SegmentWindow {
 
     /// What stands at `offset`.
     func probe(at offset: UInt64, verifyingPayload: Bool) -> Probe {
+        let found = judge(offset, verifyingPayload)
+        if prefetches, case .frame(let header) = found { prefetch(behind: offset, UInt64(header.frameBytes)) }
+        return found
+    }
+
+    private func judge(_ offset: UInt64, _ verifyingPayload: Bool) -> Probe {
         guard offset % 8 == 0, offset + UInt64(FrameHeader.byteCount) <= end else { return .nothing }
         do throws(FileError) {
             let index = try load(offset, count: FrameHeader.byteCount)
@@ -102,7 +109,6 @@ final class SegmentWindow {
     /// The stored payload of a frame that ``probe(at:verifyingPayload:)`` has just verified.
     func payload(of header: FrameHeader, at offset: UInt64) throws(FileError) -> [UInt8] {
         let index = try load(offset, count: Int(header.frameBytes)) + FrameHeader.byteCount
-        if prefetches { prefetch(from: offset) }
         let buffer = self.buffer
         return buffer.bytes.copy(index..<(index + Int(header.storedBytes)))
     }
@@ -260,12 +266,16 @@ final class SegmentWindow {
         return Int(offset - start)
     }
 
-    /// As far behind what was read as a window is long, of which `offset` says how much was gone through.
-    private func prefetch(from offset: UInt64) {
+    /// What lies behind the window, up to a window's length behind the frame at `offset`. Not for who reads a single one.
+    private func prefetch(behind offset: UInt64, _ frameBytes: UInt64) {
         guard source == .cache else { return }
+        let first = firstFrame ?? offset
+        firstFrame = first
+        guard offset >= first + Self.prefetchBytes else { return }
         prefetched = max(prefetched, start + UInt64(count))
-        let limit = min(end, offset + UInt64(windowBytes) + Self.prefetchBytes)
-        while prefetched < limit {
+        // One piece more than a window has: the next one is read whole, and only whole pieces are asked for.
+        let limit = min(end, offset + frameBytes + UInt64(windowBytes) + Self.prefetchBytes)
+        while prefetched + Self.prefetchBytes <= limit || (limit == end && prefetched < end) {
             let next = min(prefetched + Self.prefetchBytes, end)
             file.prefetch(prefetched..<next)
             prefetched = next

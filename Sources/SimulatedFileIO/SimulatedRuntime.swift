@@ -89,6 +89,8 @@ public final class SimulatedRuntime: Runtime, @unchecked Sendable {
         cell.signal(value)
     }
 
+    public func giveWay() {}
+
     // MARK: Driving
 
     /// Runs one piece of work or completes one write in flight; among those that are due, any one. When none is due, the

@@ -44,6 +44,8 @@ final class SerialRuntime: Runtime, @unchecked Sendable {
 
     func signal(_ cell: WaitCell, value: UInt32) { cell.signal(value) }
 
+    func giveWay() {}
+
     private func runBackground(until cell: WaitCell) {
         while cell.value == 0, !background.isEmpty { background.removeFirst()() }
     }

@@ -386,4 +386,5 @@ private final class SlowClock: Runtime {
     func wait(for cell: WaitCell) -> UInt32 { system.wait(for: cell) }
     func wait(for cell: WaitCell, timeout: UInt64) -> UInt32? { system.wait(for: cell, timeout: timeout) }
     func signal(_ cell: WaitCell, value: UInt32) { system.signal(cell, value: value) }
+    func giveWay() { system.giveWay() }
 }

@@ -5,22 +5,38 @@ import SimulatedFileIO
 import TestSupport
 import Testing
 
+/// What a reader asks the disk for before it needs it.
 @Suite struct PrefetchTests {
-    /// A disk that is busy with a MiB lets a commit wait.
-    @Test func aReaderAsksForWhatComesNextInSmallPiecesAndOnce() throws {
-        let world = World()
+    private static let mebibyte = 1 << 20
+
+    /// A log of two segments of 4 MiB and the beginning of a third one; how many events.
+    private func log(on system: any FileSystem, in world: World, bytes: Int) throws -> (Log, Int) {
         var configuration = LogConfiguration(capacityBytes: 64 << 20)
         configuration.segmentBytes = 4 << 20
         configuration.idleMarkDelay = 0
-        let counting = CountingFileSystem(world.system)
         let log = try Log.open(
-            at: World.path, fileSystem: counting, runtime: world.runtime, configuration: configuration)
+            at: World.path, fileSystem: system, runtime: world.runtime, configuration: configuration)
         var written = 0
         while log.segments.count < 3 {
-            _ = try log.append([put(written, bytes: 40_000)])
+            _ = try log.append([put(written, bytes: bytes)])
             world.runtime.runUntilIdle()
             written += 1
         }
+        return (log, written)
+    }
+
+    private func pieces(
+        _ counts: CountingFileSystem.Counts, of segment: SegmentSummary
+    ) throws -> [CountingFileSystem.Prefetch] {
+        try #require(counts.prefetched.first { $0.key.hasSuffix("\(segment.number.rawValue).seg") }?.value)
+    }
+
+    /// A disk that is busy with a MiB lets a commit wait.
+    @Test(arguments: [2_000, 40_000, 300_000])
+    func aReaderAsksOnceForAllThatComesNextAndNotForMuchAtOnce(bytes: Int) throws {
+        let world = World()
+        let counting = CountingFileSystem(world.system)
+        let (log, written) = try log(on: counting, in: world, bytes: bytes)
         let before = counting.counts.bytesRead
         let reader = log.makeReader()
         var read = 0
@@ -29,18 +45,50 @@ import Testing
         }
         #expect(read == written)
         let length = log.segments.dropLast().reduce(0) { $0 + Int($1.endOffset!) }
-        #expect(counting.counts.bytesRead - before < length + (1 << 20))
+        #expect(counting.counts.bytesRead - before < length + Self.mebibyte)
 
-        // All but the first window of each, and the last one, which ends where the log does.
+        // All of them but the first window.
         #expect(counting.counts.prefetched.count == 2)
+        var base = before
         for segment in log.segments.dropLast() {
-            let pieces = try #require(
-                counting.counts.prefetched.first { $0.key.hasSuffix("\(segment.number.rawValue).seg") }?.value)
-            #expect(pieces.allSatisfy { $0.count <= 128 << 10 && !$0.isEmpty })
-            #expect(zip(pieces, pieces.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
-            #expect((1 << 20..<(1 << 20) + (64 << 10)).contains(pieces.first!.lowerBound))
-            #expect(pieces.last!.upperBound == segment.endOffset)
+            let pieces = try pieces(counting.counts, of: segment)
+            let ranges = pieces.map(\.range)
+            #expect(ranges.allSatisfy { $0.count <= 128 << 10 && !$0.isEmpty })
+            #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
+            #expect((Self.mebibyte..<Self.mebibyte + bytes + (64 << 10)).contains(Int(ranges.first!.lowerBound)))
+            #expect(ranges.last!.upperBound == segment.endOffset)
+            // Not the whole segment when it begins.
+            for piece in pieces {
+                let ahead = Int(piece.range.upperBound) - (piece.bytesReadBefore - base)
+                #expect(ahead <= Self.mebibyte + bytes + (144 << 10))
+            }
+            base += Int(segment.endOffset!) - 8192
         }
+        try log.close()
+    }
+
+    @Test func aReaderOfOneFrameAsksForNothing() throws {
+        let world = World()
+        let counting = CountingFileSystem(world.system)
+        let (log, _) = try log(on: counting, in: world, bytes: 40_000)
+        _ = try log.makeReader().next()
+        #expect(counting.counts.prefetched.isEmpty)
+        try log.close()
+    }
+
+    @Test func aSearchForASequenceAsksForWhatItGoesThrough() throws {
+        let world = World()
+        let counting = CountingFileSystem(world.system)
+        let (log, _) = try log(on: counting, in: world, bytes: 40_000)
+        let segment = log.segments[1]
+        let reader = log.makeReader(at: EventSequence(segment.endSequence.rawValue - 1))
+        guard case .frame(let frame) = try #require(try reader.next()) else {
+            Issue.record("no frame")
+            return
+        }
+        #expect(frame.header.baseSequence.rawValue == segment.endSequence.rawValue - 1)
+        let pieces = try pieces(counting.counts, of: segment)
+        #expect(pieces.first!.range.lowerBound < 2 << 20 && pieces.last!.range.upperBound == segment.endOffset)
         try log.close()
     }
 }

@@ -10,7 +10,7 @@ public final class CountingFileSystem: FileSystem {
         fileprivate let read = Atomic<Int>(0)
         fileprivate let written = Atomic<Int>(0)
         private let lock = Lock()
-        private var asked: [String: [Range<UInt64>]] = [:]
+        private var asked: [String: [Prefetch]] = [:]
         public let directorySyncMicroseconds = Atomic<UInt32>(0)
 
         public var calls: Int { made.load(ordering: .relaxed) }
@@ -18,11 +18,17 @@ public final class CountingFileSystem: FileSystem {
         /// Those written beforehand, too.
         public var bytesWritten: Int { written.load(ordering: .relaxed) }
         /// Of each file, by its name, in the order of asking.
-        public var prefetched: [String: [Range<UInt64>]] { lock.withLock { asked } }
+        public var prefetched: [String: [Prefetch]] { lock.withLock { asked } }
 
         fileprivate func prefetch(_ range: Range<UInt64>, of name: String) {
-            lock.withLock { asked[name, default: []].append(range) }
+            lock.withLock { asked[name, default: []].append(Prefetch(range: range, bytesReadBefore: bytesRead)) }
         }
+    }
+
+    public struct Prefetch: Sendable {
+        public var range: Range<UInt64>
+        /// Of all files.
+        public var bytesReadBefore: Int
     }
 
     public let counts = Counts()
