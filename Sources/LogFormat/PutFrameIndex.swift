@@ -9,8 +9,9 @@ public struct PutFrameIndex: Sendable {
     /// Walks the raw payload of a put frame with those counts in its header.
     ///
     /// Throws when anything in the payload is not as DESIGN.md 3.7 says, or the counts do not agree with it. Cost: linear
-    /// in the headers, whatever the bytes; bodies and values are stepped over. Allocates at most twice the size of the
-    /// payload (places of events of 8 bytes), however large the counts are.
+    /// in the headers, whatever the bytes; bodies are stepped over, and values, but where short headers are compared with
+    /// those of the event before. Allocates at most twice the size of the payload (places of events of 8 bytes), however
+    /// large the counts are.
     public init(indexing raw: RawSpan, eventCount: UInt32, transactionCount: UInt32) throws(FormatError) {
         var cursor = try ReadCursor(transactions: transactionCount, of: .put, in: raw)
         places.reserveCapacity(min(Int(eventCount), raw.byteCount / EventLayout.byteCount))

@@ -60,10 +60,7 @@ import Testing
             }
             damaged[byte] = raw[byte]
         }
-        for length in raw.indices {
-            let cut = Array(raw[..<length])
-            if viewed(cut, 3, 2) != decoded(cut, 3, 2) { Issue.record("cut to \(length)") }
-        }
+        compareWithEachCut(raw, 3, 2)
     }
 
     /// The transaction's head takes 48 bytes; the event 8; its headers `k` and `l` 5 + 1 + 1 bytes each, from 56 on; the
@@ -88,6 +85,15 @@ import Testing
         }
     }
 
+    private func compareWithEachCut(_ raw: [UInt8], _ events: Int, _ transactions: Int) {
+        for length in raw.indices {
+            let cut = Array(raw[..<length])
+            if viewed(cut, events, transactions) != decoded(cut, events, transactions) {
+                Issue.record("cut to \(length)")
+            }
+        }
+    }
+
     /// They are compared with those that were judged, instead of being judged once more.
     @Test func headersLikeThoseBeforeThemAreAcceptedOrRefusedAsTheyAreAlone() throws {
         let headers = [
@@ -105,10 +111,7 @@ import Testing
         ).encode()
         #expect(try viewed(raw, 2 * events.count, 2).get() == events + events)
         compareWithEachBitFlipped(raw, 2 * events.count, 2)
-        for end in raw.indices {
-            let cut = Array(raw[..<end])
-            if viewed(cut, 2 * events.count, 2) != decoded(cut, 2 * events.count, 2) { Issue.record("cut at \(end)") }
-        }
+        compareWithEachCut(raw, 2 * events.count, 2)
     }
 
     @Test func everyBrokenRuleOfAnEventIsNamedWithItsPlace() throws {

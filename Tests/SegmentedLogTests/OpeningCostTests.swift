@@ -25,17 +25,6 @@ import Testing
         return configuration
     }()
 
-    /// One event after the other, with tags from 0, until there are so many segments; the next tag.
-    private func append(to log: Log, in world: World, until segments: Int, bytes: Int) throws -> Int {
-        var tag = 0
-        while log.segments.count < segments {
-            _ = try log.append([put(tag, bytes: bytes)])
-            world.runtime.runUntilIdle()
-            tag += 1
-        }
-        return tag
-    }
-
     private struct Cost: Equatable, CustomStringConvertible {
         var calls: Int
         var bytesRead: Int
@@ -48,7 +37,7 @@ import Testing
     private func cost(segments wanted: Int, checkpoint: Bool = true) throws -> Cost {
         let world = World()
         let log = try world.open(Self.configuration)
-        let tag = try append(to: log, in: world, until: wanted + 1, bytes: 2000)
+        let tag = try world.append(to: log, until: wanted + 1, bytes: 2000)
         try log.retire(log.segments.dropLast(wanted).map(\.number))
         try log.checkpoint()
         for index in 0..<10 { _ = try log.append([put(tag + index, bytes: 200)]) }
@@ -91,7 +80,7 @@ import Testing
         let configuration = Self.large
         let world = World()
         let log = try world.open(configuration)
-        let tag = try append(to: log, in: world, until: 2, bytes: 60_000)
+        let tag = try world.append(to: log, until: 2, bytes: 60_000)
         for index in 0..<3000 { _ = try log.append([put(tag + index, bytes: 20)]) }
         try log.retire([log.segments[0].number])
         try log.checkpoint()
@@ -133,7 +122,7 @@ import Testing
     ) throws {
         let world = World()
         let log = try world.open(Self.large)
-        let tag = try append(to: log, in: world, until: 2, bytes: 50_000)
+        let tag = try world.append(to: log, until: 2, bytes: 50_000)
         for index in 0..<10 { _ = try log.append([put(tag + index, bytes: 50_000)]) }
         world.runtime.runUntilIdle()
         let next = world.afterPowerCut()

@@ -16,13 +16,7 @@ import Testing
         configuration.idleMarkDelay = 0
         let log = try Log.open(
             at: World.path, fileSystem: system, runtime: world.runtime, configuration: configuration)
-        var written = 0
-        while log.segments.count < 3 {
-            _ = try log.append([put(written, bytes: bytes)])
-            world.runtime.runUntilIdle()
-            written += 1
-        }
-        return (log, written)
+        return (log, try world.append(to: log, until: 3, bytes: bytes))
     }
 
     private func pieces(

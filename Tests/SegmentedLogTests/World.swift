@@ -56,6 +56,17 @@ final class World {
         return log
     }
 
+    /// One event after the other, with tags from 0, until there are so many segments; the next tag.
+    func append(to log: Log, until segments: Int, bytes: Int) throws -> Int {
+        var tag = 0
+        while log.segments.count < segments {
+            _ = try log.append([put(tag, bytes: bytes)])
+            runtime.runUntilIdle()
+            tag += 1
+        }
+        return tag
+    }
+
     /// Knows of everything that is durable, and says so at length.
     private final class Client: @unchecked Sendable {
         weak var log: Log?
