@@ -7,6 +7,8 @@ final class PutDraft: @unchecked Sendable {
     let channel: FileChannel
     private let id: UInt64
     private let stamp: ProducerStamp?
+    /// What the drop record in the same append may take.
+    private let dropBytes: Int
     private var bookmarks: [Bookmark] = []
     private var bookmarkBytes = 0
     /// A transaction is used by one thread at a time.
@@ -26,6 +28,8 @@ final class PutDraft: @unchecked Sendable {
         self.channel = channel
         self.id = id
         self.stamp = stamp
+        let mayDrop = channel.configuration.whenFull == .dropOldest && channel.configuration.capacityEvents != nil
+        dropBytes = mayDrop ? Self.frameOverhead + 16 * Self.mostDropRanges : 0
     }
 
     private struct Events {
@@ -51,7 +55,8 @@ final class PutDraft: @unchecked Sendable {
     func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(ChannelError) -> AppendOutcome {
-        let measure = encoder.measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
+        if extensions.isEmpty, appendRepeat(headers, body) { return .accepted }
+        let measure = Event.Measure(headers, extensions, bodyBytes: body.byteCount)
         let needed = try frameBytes(measure, body.byteCount)
         if claim.covers(needed, encoder.eventCount + 1) { return try encode(measure, headers, extensions, body) }
         var wait = RoomWait(channel)
@@ -72,8 +77,8 @@ final class PutDraft: @unchecked Sendable {
     /// As the blocking one, step by step. What waits for room waits without a thread: threads of the pool are for what
     /// makes room.
     func append(_ event: Event) async throws(ChannelError) -> AppendOutcome {
-        let measure = encoder.measure(
-            headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
+        if event.extensions.isEmpty, appendRepeat(event.headers, event.body.rawSpan) { return .accepted }
+        let measure = Event.Measure(event.headers, event.extensions, bodyBytes: event.body.count)
         let needed = try frameBytes(measure, event.body.count)
         var wait = RoomWait(channel)
         while let shortage = try claim.reach(needed, encoder.eventCount + 1) {
@@ -99,14 +104,25 @@ final class PutDraft: @unchecked Sendable {
         return try encode(measure, event.headers, event.extensions, event.body.rawSpan)
     }
 
+    /// The way that most events go: within what is claimed, with the headers of the one before. False, and nothing is changed, when
+    /// it must be looked at closer.
+    private func appendRepeat(_ headers: [EventHeader], _ body: RawSpan) -> Bool {
+        precondition(!isFinished, "the transaction is over")
+        guard !ledger.isClosed, encoder.eventCount < claim.events else { return false }
+        return encoder.appendRepeat(headers, body, upTo: claim.bytes - otherBytes)
+    }
+
+    /// What the frames of the transaction take beside its events, at the most.
+    private var otherBytes: Int { Self.frameOverhead + dropBytes + bookmarkBytes + FormatConstants.alignment }
+
     /// Frame bytes of the transaction with one more event. Throws when it can never fit.
     private func frameBytes(_ measure: Event.Measure, _ bodyBytes: Int) throws(ChannelError) -> Int {
         precondition(!isFinished, "the transaction is over")
         if ledger.isClosed { throw .closed }
         let added = measure.bytes
-        let raw = encoder.encodedBytes + added + 8 + bookmarkBytes
-        guard raw <= FormatConstants.maximumTransactionBytes, raw + Self.frameOverhead + dropBytes <= maximumFrameBytes
-        else {
+        let needed = encoder.encodedBytes + added + otherBytes
+        let raw = needed - Self.frameOverhead - dropBytes
+        guard raw <= FormatConstants.maximumTransactionBytes, needed <= maximumFrameBytes else {
             // An event that is too large by itself is told so.
             guard bodyBytes <= FormatConstants.maximumBodyBytes else {
                 throw ChannelError(
@@ -119,14 +135,7 @@ final class PutDraft: @unchecked Sendable {
                     + "\(min(FormatConstants.maximumTransactionBytes, maximumFrameBytes - Self.frameOverhead)) fit (64 MiB, "
                     + "or a quarter of the capacity); commit what it has first, or raise the capacity")
         }
-        return raw + Self.frameOverhead + dropBytes
-    }
-
-    /// What the drop record in the same append may take.
-    private var dropBytes: Int {
-        let configuration = channel.configuration
-        guard configuration.whenFull == .dropOldest, configuration.capacityEvents != nil else { return 0 }
-        return Self.frameOverhead + 16 * Self.mostDropRanges
+        return needed
     }
 
     private func check(

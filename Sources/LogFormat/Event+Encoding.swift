@@ -7,15 +7,20 @@ extension Event {
         /// How long its encoding is, whether or not it is within the limits.
         package private(set) var bytes: Int
         /// How long that of its headers is.
-        private(set) var headerBytes: Int
+        private(set) var headerBytes = 0
         /// All limits are kept, but that a key may stand twice.
         private(set) var isWithinLimits: Bool
         /// Two keys are equally long, or 64 bytes apart: only such can be the same.
         private(set) var mayRepeatKey = false
 
-        init(_ headers: [EventHeader], _ extensions: [EventExtension], bodyBytes: Int) {
-            self.init(headersOfBytes: 0, extensions, bodyBytes: bodyBytes)
-            if headers.count > FormatConstants.maximumHeaders { isWithinLimits = false }
+        package init(_ headers: [EventHeader], _ extensions: [EventExtension], bodyBytes: Int) {
+            bytes = EventLayout.byteCount + bodyBytes
+            isWithinLimits =
+                bodyBytes <= FormatConstants.maximumBodyBytes && headers.count <= FormatConstants.maximumHeaders
+            if !extensions.isEmpty {
+                bytes += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions)
+                if (try? EventExtension.check(extensions)) == nil { isWithinLimits = false }
+            }
             // One bit for a length, or for a few that are 64 apart.
             var lengths: UInt64 = 0
             let headers = headers.span
@@ -31,16 +36,6 @@ extension Event {
                 lengths |= bit
             }
             bytes += headerBytes
-        }
-
-        /// With headers that are known to be good, and how long they are.
-        init(headersOfBytes headerBytes: Int, _ extensions: [EventExtension], bodyBytes: Int) {
-            self.headerBytes = headerBytes
-            bytes = EventLayout.byteCount + headerBytes + bodyBytes
-            isWithinLimits = bodyBytes <= FormatConstants.maximumBodyBytes
-            guard !extensions.isEmpty else { return }
-            bytes += EventExtensionLayout.lengthBytes + EventExtension.encodedBytes(extensions)
-            if (try? EventExtension.check(extensions)) == nil { isWithinLimits = false }
         }
     }
 
@@ -70,20 +65,33 @@ extension Event {
 }
 
 extension WriteCursor {
-    /// An event that was checked. Writes every byte of it, zeros too; but not its headers when `headerBytes` says how much room
-    /// to leave for them.
+    /// An event that was checked. Writes every byte of it, zeros too.
     mutating func event(
-        _ headers: [EventHeader], skipping headerBytes: Int? = nil, _ extensions: [EventExtension], _ body: RawSpan,
-        _ bytes: inout MutableRawSpan
+        _ headers: [EventHeader], _ extensions: [EventExtension], _ body: RawSpan, _ bytes: inout MutableRawSpan
     ) {
-        let base = skip(EventLayout.byteCount)
-        bytes.store(extensions.isEmpty ? 0 : EventLayout.extensionFlag, EventLayout.flags, at: base)
-        bytes.store(0, EventLayout.reserved, at: base)
-        bytes.store(UInt16(headers.count), EventLayout.headerCount, at: base)
-        bytes.store(UInt32(body.byteCount), EventLayout.bodyBytes, at: base)
-        if let headerBytes { skip(headerBytes) } else { self.headers(headers, &bytes) }
+        head(extensions.isEmpty ? 0 : EventLayout.extensionFlag, headers.count, body.byteCount, &bytes)
+        self.headers(headers, &bytes)
         if !extensions.isEmpty { self.extensions(extensions, &bytes) }
         bytes.store(body, at: skip(body.byteCount))
+    }
+
+    /// The same, with headers that stand in the bytes already, encoded, and without extensions.
+    @inline(__always)
+    mutating func event(
+        copying headers: Range<Int>, count: Int, _ body: RawSpan, _ bytes: inout MutableRawSpan
+    ) {
+        head(0, count, body.byteCount, &bytes)
+        bytes.copy(headers, to: skip(headers.count))
+        bytes.store(body, at: skip(body.byteCount))
+    }
+
+    @inline(__always)
+    private mutating func head(_ flags: UInt8, _ headerCount: Int, _ bodyBytes: Int, _ bytes: inout MutableRawSpan) {
+        let base = skip(EventLayout.byteCount)
+        bytes.store(flags, EventLayout.flags, at: base)
+        bytes.store(0, EventLayout.reserved, at: base)
+        bytes.store(UInt16(headerCount), EventLayout.headerCount, at: base)
+        bytes.store(UInt32(bodyBytes), EventLayout.bodyBytes, at: base)
     }
 
     private mutating func headers(_ headers: [EventHeader], _ bytes: inout MutableRawSpan) {

@@ -15,13 +15,16 @@ public struct PutEncoder: Sendable {
     /// The headers of the event before. Who puts many events mostly gives the very same array with each: that is not walked
     /// again, and its encoding is copied from where it stands already.
     private struct Predecessor {
-        /// Empty when there is nothing to copy. While it is held, a change makes a copy, and its memory goes to no other array: so
-        /// the same address and count are the same headers.
+        /// While it is held, a change makes a copy, and its memory goes to no other array: so the same address and count are the
+        /// same headers.
         var headers: [EventHeader] = []
         /// Where they stand, encoded.
         var place = 0..<0
 
-        func has(_ others: [EventHeader]) -> Bool { !headers.isEmpty && headers.span.isIdentical(to: others.span) }
+        @inline(__always)
+        func has(_ others: [EventHeader]) -> Bool {
+            headers.isEmpty ? others.isEmpty : headers.span.isIdentical(to: others.span)
+        }
     }
 
     /// Without events. The first append makes room for `reservingBytes` bytes of the whole transaction; beyond that the
@@ -46,18 +49,28 @@ public struct PutEncoder: Sendable {
     public mutating func append(
         headers: [EventHeader], extensions: [EventExtension], body: RawSpan
     ) throws(FormatError) {
-        try append(
-            measure(headers: headers, extensions: extensions, bodyBytes: body.byteCount), headers, extensions, body)
+        if extensions.isEmpty, appendRepeat(headers, body) { return }
+        try append(Event.Measure(headers, extensions, bodyBytes: body.byteCount), headers, extensions, body)
     }
 
-    /// What is to be known of the next event before it is appended. (It changes nothing; said to be mutating, it is called on an
-    /// encoder that stands in an object without a copy being made, which would cost as much as all the rest.)
-    package mutating func measure(
-        headers: [EventHeader], extensions: [EventExtension], bodyBytes: Int
-    ) -> Event.Measure {
-        predecessor.has(headers)
-            ? Event.Measure(headersOfBytes: predecessor.place.count, extensions, bodyBytes: bodyBytes)
-            : Event.Measure(headers, extensions, bodyBytes: bodyBytes)
+    /// Appends a copy of an event that has the very headers of the one before, and no extensions. False, and nothing is changed, when
+    /// it has others, when it is too long, or when the events would end beyond `limit`.
+    package mutating func appendRepeat(
+        _ headers: [EventHeader], _ body: RawSpan, upTo limit: Int = FormatConstants.maximumTransactionBytes
+    ) -> Bool {
+        let place = predecessor.place
+        let start = bytes.count
+        let end = start + EventLayout.byteCount + place.count + body.byteCount
+        guard eventCount > 0, predecessor.has(headers), body.byteCount <= FormatConstants.maximumBodyBytes,
+            end <= min(limit, FormatConstants.maximumTransactionBytes)
+        else { return false }
+        bytes.append(end - start, spare: FormatConstants.alignment) { bytes in
+            var cursor = WriteCursor(at: start)
+            cursor.event(copying: place, count: headers.count, body, &bytes)
+        }
+        eventCount += 1
+        bodyBytes += body.byteCount
+        return true
     }
 
     /// As ``append(headers:extensions:body:)``, for an event that was measured with exactly these parts.
@@ -68,7 +81,8 @@ public struct PutEncoder: Sendable {
             try Event.check(headers: headers, extensions: extensions, bodyBytes: body.byteCount)
         }
         let added = measure.bytes
-        let end = unalignedBytes + added
+        let start = unalignedBytes
+        let end = start + added
         guard end <= FormatConstants.maximumTransactionBytes else { throw Self.tooLong }
         // With the room for the zeros behind it, so that finishing need not make any.
         let alignedEnd = FormatConstants.aligned(end)
@@ -76,21 +90,16 @@ public struct PutEncoder: Sendable {
             bytes.reserveCapacity(max(reservedBytes, alignedEnd))
             bytes.append(contentsOf: repeatElement(0, count: TransactionLayout.byteCount))
         }
-        let isRepeat = predecessor.has(headers)
-        bytes.append(added, spare: alignedEnd - end) { event in
-            var cursor = WriteCursor()
-            cursor.event(headers, skipping: isRepeat ? measure.headerBytes : nil, extensions, body, &event)
+        bytes.append(added, spare: alignedEnd - end) { bytes in
+            var cursor = WriteCursor(at: start)
+            cursor.event(headers, extensions, body, &bytes)
         }
-        let start = end - added
-        let place = start + EventLayout.byteCount..<start + EventLayout.byteCount + measure.headerBytes
-        if isRepeat {
-            bytes.withMutableBytes { $0.copy(predecessor.place, to: place.lowerBound) }
-        } else if measure.mayRepeatKey, hasRepeatedKey(at: start, headers.count) {
+        if measure.mayRepeatKey, hasRepeatedKey(at: start, headers.count) {
             bytes.removeLast(added)
             throw Event.repeatedKey
-        } else {
-            predecessor = Predecessor(headers: headers, place: place)
         }
+        let first = start + EventLayout.byteCount
+        predecessor = Predecessor(headers: headers, place: first..<first + measure.headerBytes)
         eventCount += 1
         bodyBytes += body.byteCount
     }

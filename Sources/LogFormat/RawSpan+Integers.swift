@@ -82,23 +82,26 @@ extension MutableRawSpan {
     }
 
     /// Copies all of `source` to `offset`.
+    @inline(__always)
     mutating func store(_ source: RawSpan, at offset: Int) {
         precondition(offset >= 0 && source.byteCount <= byteCount - offset, "bytes do not fit")
         unsafe withUnsafeMutableBytes { target in
             unsafe source.withUnsafeBytes { bytes in
-                unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(from: bytes)
+                guard let from = bytes.baseAddress, let to = target.baseAddress else { return }
+                unsafe (to + offset).copyMemory(from: from, byteCount: bytes.count)
             }
         }
     }
 
     /// Copies what stands in the range to `offset`.
+    @inline(__always)
     mutating func copy(_ range: Range<Int>, to offset: Int) {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= byteCount && offset >= 0 && range.count <= byteCount - offset,
             "bytes outside of the span")
         unsafe withUnsafeMutableBytes { bytes in
-            unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[offset...])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            guard let base = bytes.baseAddress else { return }
+            unsafe (base + offset).copyMemory(from: base + range.lowerBound, byteCount: range.count)
         }
     }
 
@@ -130,14 +133,16 @@ extension [UInt8] {
         return array
     }
 
-    /// Appends `count` bytes, each of which `fill` must write, or its caller right after: they come as whatever stood there.
+    /// Appends `count` bytes, each of which `fill` must write: they come as whatever stood there, behind all that was there before.
     /// Room that must be made grows geometrically, and is made for `spare` more bytes.
     @inline(__always)
     mutating func append(_ count: Int, spare: Int = 0, _ fill: (inout MutableRawSpan) -> Void) {
+        let before = self.count
         append(addingCapacity: count + spare) { (output: inout OutputSpan<UInt8>) in
             unsafe output.withUnsafeMutableBufferPointer { room, initializedCount in
+                // It begins behind the last element, in the same piece of memory.
                 var bytes = unsafe MutableRawSpan(
-                    _unsafeBytes: .init(UnsafeMutableBufferPointer(rebasing: room[..<count])))
+                    _unsafeStart: UnsafeMutableRawPointer(room.baseAddress! - before), byteCount: before + count)
                 fill(&bytes)
                 initializedCount = count
             }

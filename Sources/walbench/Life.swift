@@ -4,9 +4,9 @@ import Glibc
 
 /// One life of a process with a channel, from opening to SIGKILL: what ``ReadyBenchmark`` starts again and again.
 ///
-/// It opens the channel, takes an event, and prints what that took. Then it brings the queue to its depth, writes a
-/// checkpoint and some more behind it, and puts, with several producers, until it is killed: so the next opening finds
-/// what a crash under load leaves.
+/// It opens the channel, takes an event, and prints what that took. Then it goes on to a place in a segment, brings the queue to
+/// its depth, writes a checkpoint and some more behind it, and puts, with several producers, until it is killed: so the next
+/// opening finds what a crash under load leaves at that place.
 struct Life {
     let options: Options
 
@@ -53,6 +53,7 @@ struct Life {
             held = try channel.beginTake(maxEvents: 1)
         }
         let tail = min(depth, Self.replayBytes / Int(workload.encodedBytes))
+        try goOn(to: options.place, measured, workload)
         try trim(channel, to: depth - tail)
         try channel.checkpoint()
         try measured.fill(workload, events: tail)
@@ -60,6 +61,30 @@ struct Life {
         // What is held is held to the end.
         held.take()?.rollback()
         throw BenchmarkError("nobody killed this process")
+    }
+
+    /// Puts until what is still to come ends when so many of 1,000 parts of a segment are full.
+    private func goOn(to place: Int, _ measured: MeasuredChannel, _ workload: Workload) throws {
+        let directory = try LinuxFileSystem().openDirectory(at: options.directory)
+        defer { directory.close() }
+        guard let newest = try directory.list().last(where: { $0.hasSuffix(".seg") }),
+            let size = try directory.status(of: newest)?.size
+        else { throw BenchmarkError("\(options.directory) has no segment") }
+        let end = size / 1000 * UInt64(place)
+        let tail = UInt64(Self.replayBytes)
+        // Where the end comes early in a segment, the tail begins in the one before.
+        let begin = end >= tail ? end - tail : end + size - tail
+        var turn = 0
+        while true {
+            var put = try measured.channel.beginPut()
+            let batch = workload.batch(thread: 0, turn: turn)
+            try batch.append(first: batch.count, to: &put)
+            let offset = try put.commit().lsn!.offset
+            // A put goes on by less than that, and so does the snapshot with which a segment begins.
+            let step = 2 * UInt64(batch.acceptedBytes)
+            if offset + step >= begin, offset <= begin + step { return }
+            turn += 1
+        }
     }
 
     /// Takes what is too much, from the front of the queue.

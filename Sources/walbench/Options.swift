@@ -25,6 +25,8 @@ struct Options: Sendable {
     var isFull = false
     /// In a life: event 1 is taken and stays so.
     var holdsFirst = false
+    /// In a life: how much of a segment is full when it ends, of 1,000.
+    var place = 0
     /// In a stage: the channel is brought to its depth, and nothing is measured.
     var isFilling = false
     // Where nil the command has its own.
@@ -91,6 +93,7 @@ struct Options: Sendable {
         case "--batch": batches = try numbers(value, option, in: 1...10_000)
         case "--events": events = try numbers(value, option, in: 0...1_000_000_000)
         case "--body": bodyBytes = try Self.number(value, option, in: 1...65_536)
+        case "--place": place = try Self.number(value, option, in: 0...999)
         case "--lines": linesPath = value
         case "--html": pagePath = value
         default:
@@ -139,7 +142,7 @@ extension Options.Command {
         case .written: all + ["--producers", "--batch", "--body", "--lines"]
         case .scale: all + ["--seconds", "--events", "--body", "--lines", "--full"]
         case .soak: ["--dir", "--format", "--seconds", "--events", "--body", "--lines"]
-        case .life: ["--dir", "--events", "--body", "--hold"]
+        case .life: ["--dir", "--events", "--body", "--place", "--hold"]
         case .stage: all + ["--seconds", "--events", "--body", "--lines", "--fill"]
         case .work: ["--dir", "--events"]
         }

@@ -3,10 +3,11 @@ import FileIO
 /// `walbench ready`: opening a channel after SIGKILL, by the number of queued events.
 ///
 /// For each depth a process (``Life``) fills a channel and is killed while it puts; then another one opens it, says what that
-/// took, and is killed likewise, and so on. A round has three such openings of each channel, in turn with those of the other
-/// depths, and counts the one in the middle: how far into a segment a crash comes decides how much there is to read, and is
-/// another place each time. With the checkpoint file, without it, and, on a channel of its own, while a taker holds
-/// event 1 and later ones were taken. The page cache is as the killed process left it.
+/// took, and is killed likewise, and so on. How far into a segment a crash comes decides how much there is to read: so a round
+/// has three openings of each channel, in turn with those of the other depths, after crashes a third of a segment apart, at the
+/// same places for each depth and at others in the next round, and counts the one in the middle. With the checkpoint file,
+/// without it, and, on a channel of its own, while a taker holds event 1 and later ones were taken. The page cache is as the
+/// killed process left it.
 struct ReadyBenchmark {
     enum Variant: String, CaseIterable {
         case checkpoint
@@ -36,13 +37,18 @@ struct ReadyBenchmark {
 
     func run() throws -> Report {
         var lines = depths.flatMap { depth in Variant.allCases.map { ReadyReport.Line(depth: depth, variant: $0) } }
-        // Filled by the first one.
-        for line in lines where line.variant != .noCheckpoint { _ = try live(line) }
-        for _ in 0..<options.rounds {
+        // What is opened is what the life before has left; the first one fills the channel.
+        for line in lines where line.variant != .noCheckpoint { _ = try live(line, Self.place(0, 0)) }
+        for round in 0..<options.rounds {
             for variant in Variant.allCases {
                 let ofVariant = lines.indices.filter { lines[$0].variant == variant }
-                for _ in 0..<Self.openingsInRound {
-                    for index in ofVariant { lines[index].all.append(try live(lines[index])) }
+                for opening in 0..<Self.openingsInRound {
+                    // The two variants that are not of their own channel follow each other.
+                    let next =
+                        if opening + 1 < Self.openingsInRound { Self.place(round, opening + 1) } else {
+                            Self.place(variant == .checkpoint ? round : round + 1, 0)
+                        }
+                    for index in ofVariant { lines[index].all.append(try live(lines[index], next)) }
                 }
                 for index in ofVariant { lines[index].endRound(of: Self.openingsInRound) }
             }
@@ -50,8 +56,14 @@ struct ReadyBenchmark {
         return ReadyReport(options: options, machine: Machine(workplace), lines: lines).report
     }
 
-    /// A process opens the channel, says so, and is killed while it puts.
-    private func live(_ line: ReadyReport.Line) throws -> Opening {
+    /// Of 1,000 parts of a segment, how many are full when a process is killed: of a round three, a third apart, and in each round
+    /// others. (Steps of the golden ratio spread evenly, however many there are.)
+    private static func place(_ round: Int, _ opening: Int) -> Int {
+        (round * 618 + opening * 1000 / openingsInRound) % 1000
+    }
+
+    /// A process opens the channel, says so, and is killed while it puts, at that place of a segment.
+    private func live(_ line: ReadyReport.Line, _ place: Int) throws -> Opening {
         guard !Interruption.isRequested else { throw Interruption() }
         let path = workplace.path("depth-\(line.depth)" + (line.variant == .held ? "-held" : ""))
         if line.variant == .noCheckpoint {
@@ -60,7 +72,10 @@ struct ReadyBenchmark {
             try directory.unlink("checkpoint")
         }
         let process = try ChildProcess(
-            ["life", "--dir", path, "--events", "\(line.depth)", "--body", "\(options.bodyBytes)"]
+            [
+                "life", "--dir", path, "--events", "\(line.depth)", "--body", "\(options.bodyBytes)", "--place",
+                "\(place)",
+            ]
                 + (line.variant == .held ? ["--hold"] : []))
         defer { process.kill() }
         let opening = Opening(try process.line())

@@ -32,8 +32,7 @@ import Testing
             #expect(encoder.eventCount == 0 && encoder.bodyBytes == 0 && encoder.encodedBytes == 48)
             for _ in 0..<random.index(below: 9) {
                 let event = random.event()
-                let measure = encoder.measure(
-                    headers: event.headers, extensions: event.extensions, bodyBytes: event.body.count)
+                let measure = Event.Measure(event.headers, event.extensions, bodyBytes: event.body.count)
                 #expect(measure.bytes == event.encodedBytes)
                 try encoder.append(event)
                 transaction.events.append(event)
@@ -146,6 +145,47 @@ import Testing
                 #expect(try encoded(transaction, by: &encoder) == transaction.encode(for: .put))
             }
         }
+    }
+
+    @Test func anEventIsARepeatOnlyOfTheOneBeforeAndUpToTheLimit() throws {
+        for headers in [Samples.event.headers, []] {
+            var encoder = PutEncoder()
+            func repeats(_ headers: [EventHeader], _ body: [UInt8], upTo limit: Int = .max) -> Bool {
+                encoder.appendRepeat(headers, body.rawBytes, upTo: limit)
+            }
+            #expect(!repeats(headers, [1]), "there is none before")
+            try encoder.append(headers: headers, extensions: [], body: [1].rawBytes)
+            let first = encoder.encodedBytes
+            #expect(!repeats(headers + [EventHeader(key: "more", value: [])], [2]))
+            #expect(!repeats(headers.isEmpty ? Samples.event.headers : [], [2]))
+            #expect(!repeats(headers, zeros(16_777_217)), "too long a body")
+            let one = Event(headers: headers, body: [2]).encodedBytes
+            let end = 48 + Event(headers: headers, body: [1]).encodedBytes + one
+            #expect(!repeats(headers, [2], upTo: end - 1))
+            #expect(encoder.eventCount == 1 && encoder.bodyBytes == 1 && encoder.encodedBytes == first)
+            #expect(repeats(headers, [2], upTo: end))
+            #expect(repeats(headers, []))
+            #expect(encoder.eventCount == 3 && encoder.bodyBytes == 2)
+            let events = [[1], [2], []].map { Event(headers: headers, body: $0) }
+            #expect(try encoder.finish(id: 3) == Transaction(id: 3, events: events).encode(for: .put))
+            #expect(!repeats(headers, [1]), "none of this transaction is before")
+        }
+    }
+
+    @Test func aTransactionThatIsFullTakesNoRepeat() throws {
+        var encoder = PutEncoder()
+        func repeats(_ headers: [EventHeader], _ body: [UInt8]) -> Bool {
+            encoder.appendRepeat(headers, body.rawBytes)
+        }
+        let body = zeros(16_777_216)
+        for _ in 0..<3 { try encoder.append(headers: [], extensions: [], body: body.rawBytes) }
+        let left = 67_108_864 - 48 - 3 * (8 + body.count) - 8
+        #expect(!repeats([], zeros(left + 1)))
+        #expect(throws: FormatError(.transaction, .outOfRange(.transactionBytes), at: 0 as UInt64)) {
+            try encoder.append(headers: [], extensions: [], body: zeros(left + 1).rawBytes)
+        }
+        #expect(repeats([], zeros(left)))
+        #expect(encoder.encodedBytes == 67_108_864)
     }
 
     @Test func headersThatWereChangedBetweenTwoEventsAreEncodedAsTheyAreThen() throws {
