@@ -28,8 +28,8 @@ final class PutDraft: @unchecked Sendable {
         self.channel = channel
         self.id = id
         self.stamp = stamp
-        let mayDrop = channel.configuration.whenFull == .dropOldest && channel.configuration.capacityEvents != nil
-        dropBytes = mayDrop ? Self.frameOverhead + 16 * Self.mostDropRanges : 0
+        // Also without a limit in events: it may get one before this is committed.
+        dropBytes = channel.configuration.whenFull == .dropOldest ? Self.frameOverhead + 16 * Self.mostDropRanges : 0
     }
 
     private struct Events {
@@ -109,20 +109,29 @@ final class PutDraft: @unchecked Sendable {
     private func appendRepeat(_ headers: [EventHeader], _ body: RawSpan) -> Bool {
         precondition(!isFinished, "the transaction is over")
         guard !ledger.isClosed, encoder.eventCount < claim.events else { return false }
-        return encoder.appendRepeat(headers, body, upTo: claim.bytes - otherBytes)
+        let most = min(claim.bytes - otherFrameBytes, FormatConstants.maximumTransactionBytes)
+        return encoder.appendRepeat(headers, body, upTo: most - otherBytes(with: bookmarkBytes))
     }
 
-    /// What the frames of the transaction take beside its events, at the most.
-    private var otherBytes: Int { Self.frameOverhead + dropBytes + bookmarkBytes + FormatConstants.alignment }
+    /// What the transaction takes beside its events, at the most.
+    private func otherBytes(with bookmarkBytes: Int) -> Int { bookmarkBytes + FormatConstants.alignment }
+
+    /// What its frames take beside the transaction, at the most.
+    private var otherFrameBytes: Int { Self.frameOverhead + dropBytes }
+
+    /// Whether a transaction of so many bytes can ever be put.
+    private func canBePut(_ raw: Int) -> Bool {
+        raw <= FormatConstants.maximumTransactionBytes && raw + otherFrameBytes <= maximumFrameBytes
+    }
 
     /// Frame bytes of the transaction with one more event. Throws when it can never fit.
     private func frameBytes(_ measure: Event.Measure, _ bodyBytes: Int) throws(ChannelError) -> Int {
         precondition(!isFinished, "the transaction is over")
         if ledger.isClosed { throw .closed }
         let added = measure.bytes
-        let needed = encoder.encodedBytes + added + otherBytes
-        let raw = needed - Self.frameOverhead - dropBytes
-        guard raw <= FormatConstants.maximumTransactionBytes, needed <= maximumFrameBytes else {
+        let raw = encoder.encodedBytes + added + otherBytes(with: bookmarkBytes)
+        let needed = raw + otherFrameBytes
+        guard canBePut(raw) else {
             // An event that is too large by itself is told so.
             guard bodyBytes <= FormatConstants.maximumBodyBytes else {
                 throw ChannelError(
@@ -193,8 +202,9 @@ final class PutDraft: @unchecked Sendable {
         let bytes = all.reduce(0) { $0 + 6 + $1.name.utf8.count + $1.value.count }
         // Without events it needs no room of its own: such records go on in the reserve.
         if encoder.eventCount > 0 {
-            let needed = encoder.encodedBytes + 8 + bytes + Self.frameOverhead
-            guard needed <= maximumFrameBytes, needed <= FormatConstants.maximumTransactionBytes else {
+            let raw = encoder.encodedBytes + otherBytes(with: bytes)
+            let needed = raw + otherFrameBytes
+            guard canBePut(raw) else {
                 throw ChannelError(
                     .transactionTooLarge,
                     "with this bookmark the transaction would take \(needed) bytes; commit what it has first")

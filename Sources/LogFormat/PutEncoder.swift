@@ -64,7 +64,8 @@ public struct PutEncoder: Sendable {
         guard eventCount > 0, predecessor.has(headers), body.byteCount <= FormatConstants.maximumBodyBytes,
             end <= min(limit, FormatConstants.maximumTransactionBytes)
         else { return false }
-        bytes.append(end - start, spare: FormatConstants.alignment) { bytes in
+        // With the room for the zeros behind it, and no more: what was reserved is just that.
+        bytes.append(end - start, spare: FormatConstants.aligned(end) - end) { bytes in
             var cursor = WriteCursor(at: start)
             cursor.event(copying: place, count: headers.count, body, &bytes)
         }

@@ -132,17 +132,13 @@ extension LogState {
 
     // MARK: Ahead of use
 
-    /// A segment should be made ready ahead of use: when the active one is half full, or three quarters of it are where a spare
-    /// is at hand, which is a matter of four operations; and when a claim waits for one. Not sooner: after a crash what was made
-    /// ready is read by the opening.
+    /// A segment should be made ready ahead of use: when the active one is half full, and when a claim waits for one.
     mutating func aheadRequest(now: UInt64) -> SegmentRequest? {
         guard case .running = phase, prepared == nil, !isClosing, let active else { return nil }
         let bytes = UInt64(budget.segmentBytes)
         switch preparation {
         case .running: return nil
-        case .idle:
-            let begin = spares.isEmpty ? active.segmentBytes / 2 : active.segmentBytes / 4 * 3
-            guard active.kind == .regular, active.cursor > begin else { return nil }
+        case .idle: guard active.kind == .regular, active.cursor > active.segmentBytes / 2 else { return nil }
         case .failed(_, let retryAt): guard wantsPreparation, now >= retryAt else { return nil }
         }
         // Not what would only fail, or be in the way of what is promised.

@@ -53,7 +53,7 @@ struct Life {
             held = try channel.beginTake(maxEvents: 1)
         }
         let tail = min(depth, Self.replayBytes / Int(workload.encodedBytes))
-        try goOn(to: options.place, measured, workload)
+        try goOn(to: options.place, before: UInt64(Double(tail) * workload.encodedBytes), measured, workload)
         try trim(channel, to: depth - tail)
         try channel.checkpoint()
         try measured.fill(workload, events: tail)
@@ -63,25 +63,27 @@ struct Life {
         throw BenchmarkError("nobody killed this process")
     }
 
-    /// Puts until what is still to come ends when so many of 1,000 parts of a segment are full.
-    private func goOn(to place: Int, _ measured: MeasuredChannel, _ workload: Workload) throws {
+    /// Puts until the log stands so many bytes before the place where so many of 1,000 parts of a segment are full. (Bodies of many
+    /// KiB may pass it; then it is the next place that they come to.)
+    private func goOn(to place: Int, before tail: UInt64, _ measured: MeasuredChannel, _ workload: Workload) throws {
         let directory = try LinuxFileSystem().openDirectory(at: options.directory)
         defer { directory.close() }
         guard let newest = try directory.list().last(where: { $0.hasSuffix(".seg") }),
             let size = try directory.status(of: newest)?.size
         else { throw BenchmarkError("\(options.directory) has no segment") }
         let end = size / 1000 * UInt64(place)
-        let tail = UInt64(Self.replayBytes)
         // Where the end comes early in a segment, the tail begins in the one before.
         let begin = end >= tail ? end - tail : end + size - tail
         var turn = 0
-        while true {
+        var bytes: UInt64 = 0
+        while bytes < 2 * size {
             var put = try measured.channel.beginPut()
             let batch = workload.batch(thread: 0, turn: turn)
             try batch.append(first: batch.count, to: &put)
             let offset = try put.commit().lsn!.offset
-            // A put goes on by less than that, and so does the snapshot with which a segment begins.
-            let step = 2 * UInt64(batch.acceptedBytes)
+            // Two puts go on by less than that, and so does the snapshot with which a segment begins.
+            let step = 3 * UInt64(batch.acceptedBytes)
+            bytes += UInt64(batch.acceptedBytes)
             if offset + step >= begin, offset <= begin + step { return }
             turn += 1
         }

@@ -43,7 +43,7 @@ struct ReadyBenchmark {
             for variant in Variant.allCases {
                 let ofVariant = lines.indices.filter { lines[$0].variant == variant }
                 for opening in 0..<Self.openingsInRound {
-                    // The two variants that are not of their own channel follow each other.
+                    // With and without checkpoint it is the same channel.
                     let next =
                         if opening + 1 < Self.openingsInRound { Self.place(round, opening + 1) } else {
                             Self.place(variant == .checkpoint ? round : round + 1, 0)

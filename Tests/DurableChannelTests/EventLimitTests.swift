@@ -82,6 +82,23 @@ import TestSupport
         }
     }
 
+    /// Row 38. What a bookmark takes is not there for events, however they are appended.
+    @Test func aTransactionWithABookmarkTakesRepeatsUpTo64MebibytesAndStaysUsable() throws {
+        try withLargeChannel { channel in
+            var put = try channel.beginPut()
+            try put.setBookmark("b", [UInt8](repeating: 1, count: 30_000))
+            for tag in 0..<3 { try put.append(body: body(tag, 16 << 20)) }
+            let rest = (64 << 20) - put.encodedBytes - 8
+            for bytes in [rest, rest - 29_000] {
+                #expect(failure { try put.append(body: body(3, bytes)) }?.code == .transactionTooLarge)
+            }
+            #expect(put.eventCount == 3)
+            try put.append(body: body(3, rest - 30_100))
+            #expect(try put.commit().sequences == 1..<5)
+            #expect(channel.bookmark("b")?.count == 30_000)
+        }
+    }
+
     // MARK: Headers
 
     @Test func headersAtTheirLimitsAreTakenAndThoseBeyondAreInvalid() throws {

@@ -52,14 +52,11 @@ import TestSupport
         usleep(300_000)
         let block: UInt64 = 512
         var end = try channel.put(tags: [queued], bytes: 20).lsn!.offset + block
-        // From there on the next segment is made ready, be it from a spare or not.
-        let place = UInt64(segmentBytes) / 4 * 3 + 2 * block
-        guard end < place else { exit(4) }
-        while end < place {
+        guard end < UInt64(segmentBytes) / 2 else { exit(4) }
+        while end < UInt64(segmentBytes) / 2 {
             try channel.setBookmark("place", [1])
             end += block
         }
-        usleep(300_000)
         try channel.checkpoint()
         for _ in 0..<50 { _ = try put(10) }
         guard held?.events.first?.tag ?? 0 == 0 else { exit(3) }

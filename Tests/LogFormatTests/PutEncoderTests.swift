@@ -172,6 +172,19 @@ import Testing
         }
     }
 
+    /// Else the last event of a batch that is as long as the one before would copy all that stands there, into twice the memory.
+    @Test func whatWasReservedIsEnoughForATransactionOfThatLength() throws {
+        for bodyBytes in 500..<516 {
+            let events = [Event](repeating: Event(headers: Samples.event.headers, body: zeros(bodyBytes)), count: 100)
+            let expected = try Transaction(id: 1, events: events).encode(for: .put)
+            var encoder = PutEncoder(reservingBytes: expected.count)
+            for event in events { try encoder.append(event) }
+            let raw = try encoder.finish(id: 1)
+            #expect(raw == expected)
+            #expect(raw.capacity < expected.count + 64)
+        }
+    }
+
     @Test func aTransactionThatIsFullTakesNoRepeat() throws {
         var encoder = PutEncoder()
         func repeats(_ headers: [EventHeader], _ body: [UInt8]) -> Bool {

@@ -122,39 +122,6 @@ import Testing
         #expect(again.spares.isEmpty)
     }
 
-    /// Zeros take their time; a spare is there, and what was made ready is read by the opening after a crash.
-    @Test func aSegmentIsMadeReadyWhenHalfTheActiveOneIsFullAndFromASpareWhenThreeQuartersAre() throws {
-        let world = World()
-        var configuration = LogConfiguration(capacityBytes: 4 << 20)
-        let bytes: UInt64 = 64 << 10
-        configuration.segmentBytes = UInt32(bytes)
-        configuration.snapshotLimitBytes = 4096
-        configuration.idleMarkDelay = 0
-        let log = try world.open(configuration)
-        var count = 0
-        /// Where the log stands as soon as a segment is ready.
-        func appendUntilOneIsReady() throws -> UInt64 {
-            while true {
-                let place = try log.append([put(count, bytes: 900)]).durableThrough.lsn.offset
-                count += 1
-                world.runtime.runUntilIdle()
-                if world.segmentNames().count > log.segments.count { return place }
-            }
-        }
-        let halfFull = bytes / 2..<bytes / 2 + 2048
-        #expect(try halfFull.contains(appendUntilOneIsReady()))
-        while log.segments.count < 4 {
-            _ = try log.append([put(count, bytes: 900)])
-            count += 1
-        }
-        try log.retire(log.segments.dropLast().map(\.number))
-        world.runtime.runUntilIdle()
-        try #require(world.spares.count == 3 && world.segmentNames().count == 1)
-        let nearlyFull = bytes / 4 * 3..<bytes / 4 * 3 + 2048
-        #expect(try nearlyFull.contains(appendUntilOneIsReady()))
-        #expect(world.spares.count == 2)
-    }
-
     /// Out of descriptors for a while: each attempt lost a spare, whose file stayed and was not counted.
     @Test(arguments: [EMFILE, EIO, ENOENT]) func aSpareThatCannotBeOpenedIsNotForgotten(_ errno: Int32) throws {
         let world = World()
