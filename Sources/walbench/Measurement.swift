@@ -66,7 +66,7 @@ struct Measurement: Sendable {
             }
         }
         elapsed = clock.monotonicClock() - start
-        processorNanoseconds = Machine.processorNanoseconds - usedBefore.withLock { $0! }
+        let usedInAll = Machine.processorNanoseconds
         latenciesByThread = []
         turnsByThread = []
         for outcome in outcomes {
@@ -74,5 +74,7 @@ struct Measurement: Sendable {
             latenciesByThread.append(latencies)
             turnsByThread.append(turns)
         }
+        // Each thread has come to something that counts: one that was interrupted before has thrown.
+        processorNanoseconds = usedInAll - (usedBefore.withLock { $0 } ?? usedInAll)
     }
 }
