@@ -140,9 +140,10 @@ extension [UInt8] {
         let before = self.count
         append(addingCapacity: count + spare) { (output: inout OutputSpan<UInt8>) in
             unsafe output.withUnsafeMutableBufferPointer { room, initializedCount in
-                // It begins behind the last element, in the same piece of memory.
+                // It begins behind the last element, in the same piece of memory; nil only when there is none at all.
+                guard let end = room.baseAddress else { return }
                 var bytes = unsafe MutableRawSpan(
-                    _unsafeStart: UnsafeMutableRawPointer(room.baseAddress! - before), byteCount: before + count)
+                    _unsafeStart: UnsafeMutableRawPointer(end - before), byteCount: before + count)
                 fill(&bytes)
                 initializedCount = count
             }

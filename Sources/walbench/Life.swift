@@ -80,7 +80,7 @@ struct Life {
             var put = try measured.channel.beginPut()
             let batch = workload.batch(thread: 0, turn: turn)
             try batch.append(first: batch.count, to: &put)
-            let offset = try put.commit().lsn!.offset
+            guard let offset = try put.commit().lsn?.offset else { throw BenchmarkError("a put of nothing") }
             // Two puts go on by less than that, and so does the snapshot with which a segment begins.
             let step = 3 * UInt64(batch.acceptedBytes)
             bytes += UInt64(batch.acceptedBytes)

@@ -82,6 +82,18 @@ import TestSupport
         }
     }
 
+    /// Row 38. Also where the transaction has claimed more than that, and nothing else of the event need be looked at.
+    @Test func aRepeatWithABodyOfMoreThan16MebibytesIsInvalidToo() throws {
+        try withLargeChannel { channel in
+            var put = try channel.beginPut()
+            // Claims double: 64 MiB now.
+            for bytes in [16 << 20, 16 << 20, 100] { try put.append(body: body(1, bytes)) }
+            #expect(failure { try put.append(body: body(2, (16 << 20) + 1)) }?.code == .invalidEvent)
+            #expect(put.eventCount == 3)
+            put.rollback()
+        }
+    }
+
     /// Row 38. What a bookmark takes is not there for events, however they are appended.
     @Test func aTransactionWithABookmarkTakesRepeatsUpTo64MebibytesAndStaysUsable() throws {
         try withLargeChannel { channel in
