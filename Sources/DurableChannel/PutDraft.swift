@@ -28,8 +28,8 @@ final class PutDraft: @unchecked Sendable {
         self.channel = channel
         self.id = id
         self.stamp = stamp
-        // Also without a limit in events: it may get one before this is committed.
-        dropBytes = channel.configuration.whenFull == .dropOldest ? Self.frameOverhead + 16 * Self.mostDropRanges : 0
+        let mayDrop = channel.configuration.whenFull == .dropOldest && channel.configuration.capacityEvents != nil
+        dropBytes = mayDrop ? Self.frameOverhead + 16 * Self.mostDropRanges : 0
     }
 
     private struct Events {
@@ -141,7 +141,7 @@ final class PutDraft: @unchecked Sendable {
             throw ChannelError(
                 .transactionTooLarge,
                 "with this event of \(added) bytes the transaction would take \(raw) bytes, and at most "
-                    + "\(min(FormatConstants.maximumTransactionBytes, maximumFrameBytes - Self.frameOverhead)) fit (64 MiB, "
+                    + "\(min(FormatConstants.maximumTransactionBytes, maximumFrameBytes - otherFrameBytes)) fit (64 MiB, "
                     + "or a quarter of the capacity); commit what it has first, or raise the capacity")
         }
         return needed
@@ -202,9 +202,8 @@ final class PutDraft: @unchecked Sendable {
         let bytes = all.reduce(0) { $0 + 6 + $1.name.utf8.count + $1.value.count }
         // Without events it needs no room of its own: such records go on in the reserve.
         if encoder.eventCount > 0 {
-            let raw = encoder.encodedBytes + otherBytes(with: bytes)
-            let needed = raw + otherFrameBytes
-            guard canBePut(raw) else {
+            let needed = encoder.encodedBytes + otherBytes(with: bytes) + Self.frameOverhead
+            guard needed <= maximumFrameBytes, needed <= FormatConstants.maximumTransactionBytes else {
                 throw ChannelError(
                     .transactionTooLarge,
                     "with this bookmark the transaction would take \(needed) bytes; commit what it has first")

@@ -141,7 +141,7 @@ extension [UInt8] {
         append(addingCapacity: count + spare) { (output: inout OutputSpan<UInt8>) in
             unsafe output.withUnsafeMutableBufferPointer { room, initializedCount in
                 // It begins behind the last element, in the same piece of memory; nil only when there is none at all.
-                guard let end = room.baseAddress else { return }
+                guard let end = room.baseAddress else { preconditionFailure("no room for bytes to come") }
                 var bytes = unsafe MutableRawSpan(
                     _unsafeStart: UnsafeMutableRawPointer(end - before), byteCount: before + count)
                 fill(&bytes)

@@ -13,6 +13,8 @@ struct Life {
     /// Half of what is logged between two checkpoints: what an opening has to replay on the average.
     private static let replayBytes = 2 << 20
     private static let producers = 4
+    /// Of the puts that go on to a place.
+    private static let mostBytesAtOnce = 64 << 10
     /// Nobody kills it: it ends by itself.
     private static let longest: UInt64 = 10_000_000_000
 
@@ -53,6 +55,7 @@ struct Life {
             held = try channel.beginTake(maxEvents: 1)
         }
         let tail = min(depth, Self.replayBytes / Int(workload.encodedBytes))
+        try trim(channel, to: depth)
         try goOn(to: options.place, before: UInt64(Double(tail) * workload.encodedBytes), measured, workload)
         try trim(channel, to: depth - tail)
         try channel.checkpoint()
@@ -63,8 +66,7 @@ struct Life {
         throw BenchmarkError("nobody killed this process")
     }
 
-    /// Puts until the log stands so many bytes before the place where so many of 1,000 parts of a segment are full. (Bodies of many
-    /// KiB may pass it; then it is the next place that they come to.)
+    /// Puts until the log stands about so many bytes before the place where so many of 1,000 parts of a segment are full.
     private func goOn(to place: Int, before tail: UInt64, _ measured: MeasuredChannel, _ workload: Workload) throws {
         let directory = try LinuxFileSystem().openDirectory(at: options.directory)
         defer { directory.close() }
@@ -74,19 +76,18 @@ struct Life {
         let end = size / 1000 * UInt64(place)
         // Where the end comes early in a segment, the tail begins in the one before.
         let begin = end >= tail ? end - tail : end + size - tail
-        var turn = 0
-        var bytes: UInt64 = 0
-        while bytes < 2 * size {
+        let events = max(1, min(workload.eventsInBatch, Self.mostBytesAtOnce / options.bodyBytes))
+        // Two puts go on by less than that, and so does the snapshot with which a segment begins.
+        let step = 3 * UInt64(events * (options.bodyBytes + 64) + 1024)
+        // Two segments hold the place.
+        for turn in 0...2 * Int(size) / (events * options.bodyBytes) {
             var put = try measured.channel.beginPut()
             let batch = workload.batch(thread: 0, turn: turn)
-            try batch.append(first: batch.count, to: &put)
+            try batch.append(first: events, to: &put)
             guard let offset = try put.commit().lsn?.offset else { throw BenchmarkError("a put of nothing") }
-            // Two puts go on by less than that, and so does the snapshot with which a segment begins.
-            let step = 3 * UInt64(batch.acceptedBytes)
-            bytes += UInt64(batch.acceptedBytes)
             if offset + step >= begin, offset <= begin + step { return }
-            turn += 1
         }
+        throw BenchmarkError("the log in \(options.directory) never came to byte \(begin) of a segment")
     }
 
     /// Takes what is too much, from the front of the queue.

@@ -65,7 +65,7 @@ struct Measurement: Sendable {
                 return (latencies, turn)
             }
         }
-        elapsed = clock.monotonicClock() - start
+        let ended = clock.monotonicClock()
         let usedInAll = Machine.processorNanoseconds
         latenciesByThread = []
         turnsByThread = []
@@ -75,6 +75,7 @@ struct Measurement: Sendable {
             turnsByThread.append(turns)
         }
         // Each thread has come to something that counts: one that was interrupted before has thrown.
+        elapsed = ended - start
         processorNanoseconds = usedInAll - (usedBefore.withLock { $0 } ?? usedInAll)
     }
 }

@@ -56,8 +56,8 @@ struct ReadyBenchmark {
         return ReadyReport(options: options, machine: Machine(workplace), lines: lines).report
     }
 
-    /// Of 1,000 parts of a segment, how many are full when a process is killed: of a round three, a third apart, and in each round
-    /// others. (Steps of the golden ratio spread evenly, however many there are.)
+    /// Of 1,000 parts of a segment, how many are full when a process is killed, about: of a round three, a third apart, and in each
+    /// round others. (Those of nine rounds are 7 to 49 parts from each other.)
     private static func place(_ round: Int, _ opening: Int) -> Int {
         (round * 618 + opening * 1000 / openingsInRound) % 1000
     }

@@ -87,7 +87,7 @@ import TestSupport
         try withLargeChannel { channel in
             var put = try channel.beginPut()
             // Claims double: 64 MiB now.
-            for bytes in [16 << 20, 16 << 20, 100] { try put.append(body: body(1, bytes)) }
+            for bytes in [16 << 20, 16 << 20, 40_000] { try put.append(body: body(1, bytes)) }
             #expect(failure { try put.append(body: body(2, (16 << 20) + 1)) }?.code == .invalidEvent)
             #expect(put.eventCount == 3)
             put.rollback()
