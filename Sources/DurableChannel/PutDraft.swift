@@ -119,11 +119,6 @@ final class PutDraft: @unchecked Sendable {
     /// What its frames take beside the transaction, at the most.
     private var otherFrameBytes: Int { Self.frameOverhead + dropBytes }
 
-    /// Whether a transaction of so many bytes can ever be put.
-    private func canBePut(_ raw: Int) -> Bool {
-        raw <= FormatConstants.maximumTransactionBytes && raw + otherFrameBytes <= maximumFrameBytes
-    }
-
     /// Frame bytes of the transaction with one more event. Throws when it can never fit.
     private func frameBytes(_ measure: Event.Measure, _ bodyBytes: Int) throws(ChannelError) -> Int {
         precondition(!isFinished, "the transaction is over")
@@ -131,7 +126,7 @@ final class PutDraft: @unchecked Sendable {
         let added = measure.bytes
         let raw = encoder.encodedBytes + added + otherBytes(with: bookmarkBytes)
         let needed = raw + otherFrameBytes
-        guard canBePut(raw) else {
+        guard raw <= FormatConstants.maximumTransactionBytes, needed <= maximumFrameBytes else {
             // An event that is too large by itself is told so.
             guard bodyBytes <= FormatConstants.maximumBodyBytes else {
                 throw ChannelError(
