@@ -35,7 +35,7 @@ extension Log {
                 failure = failure ?? error
             }
             state.phase = .closed
-            return [state.active?.file, state.prepared?.file].compactMap { $0 }
+            return [state.active, state.prepared, state.unnamed?.segment].compactMap { $0?.file }
         }
         for file in files {
             do throws(FileError) {

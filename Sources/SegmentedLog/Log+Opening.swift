@@ -25,8 +25,9 @@ extension Log {
         let directory = try openDirectory(path, fileSystem, configuration)
         do throws(LogError) {
             let opening = try LogOpening(directory, runtime, configuration)
-            let log = try opening.run(clientState: clientState, restored: restored, replay: replay)
-            try log.finishOpening()
+            let (log, removal) = try opening.run(clientState: clientState, restored: restored, replay: replay)
+            log.finishOpening()
+            removal?.start()
             return log
         } catch {
             directory.close()
@@ -59,7 +60,7 @@ extension Log {
     }
 
     /// The rest of an opening, through the log's own paths: losses are recorded, and what needs no leave is retired.
-    private func finishOpening() throws(LogError) {
+    private func finishOpening() {
         let pendingLosses = lock.withLock { () -> [DamagedRange] in
             defer { lossesToRecord = [] }
             return lossesToRecord
@@ -85,45 +86,19 @@ extension Log {
 }
 
 extension Log {
-    /// Removes segments that recovery found and nothing needs. Never recycled: recovery did not make these files and cannot
-    /// know what else uses them. A checkpoint comes first, so that two durable places say that they are gone.
-    func removeFound(_ numbers: [SegmentNumber]) {
-        do throws(LogError) {
-            try checkpoint()
-            do throws(FileError) {
-                #if PlantedBugs
-                    if PlantedBug.recycleFoundFile.isPlanted {
-                        let spare = FileNames.temporary(runtime.randomNonzero())
-                        try directory.rename(FileNames.segment(numbers.last!), to: spare)
-                        state.room.unuse(UInt64(budget.segmentBytes))
-                        state.spares = [SpareFile(name: spare, bytes: UInt64(budget.segmentBytes))]
-                        return
-                    }
-                #endif
-                try directory.changeNames { () throws(FileError) in
-                    for number in numbers { try directory.unlink(FileNames.segment(number)) }
-                }
-            } catch {
-                throw .file(error, "segments that are not needed any more cannot be removed from \(path)")
-            }
-        } catch {
-            backgroundFailures[.retirement] = error
-        }
-        state.room.recount(Self.segmentBytes(in: directory, state.table))
-    }
-
     /// What the segment files take; a reserve in use counts as reserve. Of those that are listed the table knows the size, so
     /// that no call is made for each of them: only others are looked at.
     static func segmentBytes(in directory: any StorageDirectory, _ table: SegmentTable) -> UInt64 {
         var sum: UInt64 = 0
+        var others: [FoundFile] = []
         for name in (try? directory.list()) ?? [] {
             guard case .segment(let number) = FileNames.kind(of: name) else { continue }
             if let entry = table.entry(number) {
                 if entry.kind == .regular { sum += UInt64(entry.segmentBytes) }
-            } else if let status = try? directory.status(of: name) {
-                sum += max(status.size, status.allocatedBytes)
+            } else {
+                others.append(FoundFile(name, in: directory))
             }
         }
-        return sum
+        return sum + others.sumOfBytes
     }
 }

@@ -63,6 +63,11 @@ extension Log {
     /// A claim was refused: what an earlier failure has left undone is tried again.
     private func lookForRoom() {
         retireWhatIsLeft()
+        let left = lock.withLock { () -> FoundFiles? in
+            defer { foundFilesLeft = nil }
+            return foundFilesLeft
+        }
+        if let left { FoundFileRemoval(self, left).start() }
         pump()
     }
 

@@ -21,6 +21,7 @@ extension Log {
         var refused: [AppendTicket]
         var ahead: SegmentRequest?
         var removable: [SegmentEntry]
+        var unnamed: UnnamedSegment?
     }
 
     /// Under the lock: what is to be done next; nil when nothing is.
@@ -28,8 +29,12 @@ extension Log {
         let now = runtime.monotonicClock()
         let job = state.nextJob(now: now)
         let ahead = state.aheadRequest(now: now)
-        guard job != nil || ahead != nil || !state.refused.isEmpty || !state.removable.isEmpty else { return nil }
-        var work = Work(job: job, refused: state.takeRefused(), ahead: ahead, removable: state.removable)
+        let unnamed = state.takeUnnamed()
+        guard job != nil || ahead != nil || unnamed != nil || !state.refused.isEmpty || !state.removable.isEmpty else {
+            return nil
+        }
+        var work = Work(
+            job: job, refused: state.takeRefused(), ahead: ahead, removable: state.removable, unnamed: unnamed)
         state.removable = []
         switch job {
         case .write(let group): work.buffer = takeBuffer(group.plan.totalBytes)
@@ -37,6 +42,7 @@ extension Log {
         case nil, .gatherClientState: break
         }
         if ahead != nil { backgroundCount += 1 }
+        if unnamed != nil { backgroundCount += 1 }
         if !work.removable.isEmpty { backgroundCount += 1 }
         return work
     }
@@ -50,6 +56,7 @@ extension Log {
         }
         if !work.removable.isEmpty { SegmentRemoval(self, work.removable, .unused).start() }
         if let request = work.ahead { SegmentPreparation(self, request).start() }
+        if let unnamed = work.unnamed { SegmentPreparation(self, naming: unnamed).start() }
         switch work.job {
         case nil: break
         case .gatherClientState: gatherClientState()

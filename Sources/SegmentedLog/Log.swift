@@ -45,6 +45,9 @@ public final class Log: @unchecked Sendable {
     /// When what keeps room was last looked at for a claim that was refused.
     var lastLookForRoom: UInt64 = 0
 
+    /// Of what recovery found and nothing needs: those whose removal has failed, and may be tried again.
+    var foundFilesLeft: FoundFiles?
+
     /// Found by recovery; recorded in the log before opening returns.
     var lossesToRecord: [DamagedRange] = []
 

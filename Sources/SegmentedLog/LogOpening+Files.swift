@@ -3,18 +3,40 @@ internal import LogFormat
 
 /// The files around the log: spare names, the reserve, the pid file.
 extension LogOpening {
-    // MARK: Files around the log
+    // MARK: Files of no use
 
-    func removeTemporaries(_ names: [String], _ report: inout RecoveryReport) {
-        for name in names {
+    func foundFile(_ name: String) -> FoundFile { FoundFile(name, in: directory) }
+
+    /// Whether all that recovery found and nothing needs can stay while the log goes on: this opening makes no file, and with those
+    /// counted there is room for another segment. (Whether a fresh one is needed at once turns out later.)
+    func canRemoveLater(_ outcome: Recovery.Outcome, _ spareNames: [FoundFile]) -> Bool {
+        guard outcome.report.unknown.isEmpty, outcome.newLosses.isEmpty else { return false }
+        let reserves = usableReserves(outcome.inventory.reserves).count
+        guard reserves + outcome.table.entries.count(where: { $0.kind == .reserve }) >= 2 else { return false }
+        let taken = segmentBytesOnDisk(outcome.table) + spareNames.sumOfBytes
+        return taken + UInt64(budget.segmentBytes) <= budget.segmentBudgetBytes
+    }
+
+    /// What is under a spare name and no file goes at once, or is reported.
+    func removeOthers(than files: inout [FoundFile], _ report: inout RecoveryReport) {
+        var others = files.filter { !$0.isRegular }
+        files.removeAll { !$0.isRegular }
+        removeNow(&others, &report)
+    }
+
+    func removeNow(_ files: inout [FoundFile], _ report: inout RecoveryReport) {
+        for file in files {
             do throws(FileError) {
-                try directory.unlink(name)
-                report.removedFiles.append(name)
+                try directory.unlink(file.name)
+                report.removedFiles.append(file.name)
             } catch {
-                report.remarks.append("\(name), of no meaning, cannot be removed: \(error)")
+                report.remarks.append("\(file.name), of no meaning, cannot be removed: \(error)")
             }
         }
+        files = []
     }
+
+    // MARK: Files around the log
 
     func segmentBytesOnDisk(_ table: SegmentTable) -> UInt64 {
         Log.segmentBytes(in: directory, table)

@@ -39,17 +39,17 @@ struct LogOpening {
     func run(
         clientState: (@Sendable () -> ClientCheckpoint)?, restored: (ClientCheckpoint) throws(LogError) -> Void,
         replay: (ReplayedFrame) throws(LogError) -> Void
-    ) throws(LogError) -> Log {
+    ) throws(LogError) -> (Log, FoundFileRemoval?) {
         let inventory: LogInventory
         do throws(FileError) { inventory = try LogInventory(directory) } catch {
             throw .file(error, "\(directory.path) cannot be listed")
         }
         #if PlantedBugs
             if PlantedBug.makeDamagedLogAnew.isPlanted, inventory.segments.isEmpty {
-                return try create(inventory, clientState, restored)
+                return (try create(inventory, clientState, restored), nil)
             }
         #endif
-        if inventory.isVirgin { return try create(inventory, clientState, restored) }
+        if inventory.isVirgin { return (try create(inventory, clientState, restored), nil) }
         var recovery = Recovery(
             directory, inventory: inventory, policy: configuration.damagePolicy, clock: runtime.monotonicClock)
         // Handed on as it is judged: memory for one frame, however much there is to replay.
@@ -92,7 +92,8 @@ struct LogOpening {
         let start = DurableThrough(
             lsn: LSN(segment: SegmentNumber(1), offset: UInt64(SpaceBudget.identityBytes)),
             nextSequence: EventSequence(1))
-        removeTemporaries(inventory.temporaries, &report)
+        var spareNames = inventory.temporaries.map(foundFile)
+        removeNow(&spareNames, &report)
         // Before there is a log: a crash behind its first name must not leave one whose capacity nobody knows.
         try LogSettings(capacityBytes: budget.capacityBytes, segmentBytes: budget.segmentBytes).write(
             in: directory, runtime)
@@ -123,12 +124,14 @@ struct LogOpening {
     func publish(
         _ outcome: Recovery.Outcome, _ clientState: (@Sendable () -> ClientCheckpoint)?,
         _ replay: (ReplayedFrame) throws(LogError) -> Void
-    ) throws(LogError) -> Log {
+    ) throws(LogError) -> (Log, FoundFileRemoval?) {
         var outcome = outcome
         var report = outcome.report
         let publishing = runtime.monotonicClock()
-        // Files under spare names first: their room may be needed, and they mean nothing.
-        removeTemporaries(outcome.inventory.temporaries, &report)
+        // Files under spare names mean nothing. Where their room may be needed they go first, else when the log is open.
+        var spareNames = outcome.inventory.temporaries.map(foundFile)
+        var canWait = canRemoveLater(outcome, spareNames)
+        if canWait { removeOthers(than: &spareNames, &report) } else { removeNow(&spareNames, &report) }
         let setAside = SetAside(directory: directory, runtime: runtime, budget: budget)
         setAside.copy(cut: report.unknown, of: outcome.logUUID, &report)
         var epoch = EpochStart(
@@ -141,29 +144,36 @@ struct LogOpening {
         if let continued = try continueInPlace(outcome, &table, &epoch, reason, &report) {
             made = continued
         } else {
+            removeNow(&spareNames, &report)
+            canWait = false
             made = try startFresh(&outcome, &table, epoch, reason, &reserves, clientState, replay)
         }
         let begun = runtime.monotonicClock()
         report.steps.append(RecoveryStep(name: "epoch", nanoseconds: begun - publishing))
         setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
         let keep = Set(table.entries.map(\.number))
-        let removable = outcome.removable.filter { !keep.contains($0) }
+        report.removedFiles += spareNames.map(\.name)
+        let found = FoundFiles(
+            spareNames: spareNames,
+            segments: outcome.removable.filter { !keep.contains($0) }.map { foundFile(FileNames.segment($0)) })
         let copies = Set(outcome.inventory.setAside + report.setAsideFiles).subtracting(report.removedFiles)
         let log = makeLog(
             report, outcome.logUUID, made.openings, made.method, setAsideBytes: setAside.bytes(of: copies.sorted()),
             active: made.segment, durable: made.durable, table: table,
             highestNumber: max(outcome.highestNumber, made.segment.number),
-            eras: outcome.eras, openedAt: made.openedAt, inUse: segmentBytesOnDisk(table),
-            reserves: usableReserves(reserves), slots: outcome.slots, losses: outcome.newLosses, clientState)
+            eras: outcome.eras, openedAt: made.openedAt,
+            inUse: segmentBytesOnDisk(table) + spareNames.sumOfBytes, reserves: usableReserves(reserves),
+            slots: outcome.slots, losses: outcome.newLosses, clientState)
         log.reportBytes = outcome.inventory.reports.reduce(0) { sum, name in
             sum + ((try? directory.status(of: name))?.allocatedBytes ?? 0)
         }
-        if !removable.isEmpty { log.removeFound(removable) }
+        let removal = found.files.isEmpty ? nil : FoundFileRemoval(log, found)
+        if !canWait { removal?.finishNow() }
         makeReserves(log)
         log.recoveryReport.end(with: "files", since: begun, of: started, at: runtime.monotonicClock())
         // A crash may have come before they were let go, and nothing else would come to them before the next roll.
         if !log.state.retirableWithoutLeave().isEmpty { runtime.schedule(after: 0) { log.retireWhatIsLeft() } }
-        return log
+        return (log, canWait ? removal : nil)
     }
 
     // MARK: Parts

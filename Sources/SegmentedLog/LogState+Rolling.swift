@@ -148,10 +148,23 @@ extension LogState {
         return SegmentRequest(bytes: bytes, mayUseReserve: false, prefersReserve: false)
     }
 
-    /// A quarter of the active segment is left, or appends wait for the next one already, or a new epoch or closing does.
-    var isNearItsEnd: Bool {
-        guard case .running = phase, !isClosing, let active else { return true }
-        return active.cursor > active.segmentBytes / 4 * 3 || pending.first.map { !accepts($0, in: active) } ?? false
+    /// The segment that is being made is wanted soon: a quarter of the active one is left, or appends wait for the next already, or
+    /// a new epoch does; or it is in the way, because the capacity was lowered.
+    var wantsNext: Bool {
+        switch phase {
+        case .latched, .reopening: return true
+        case .readOnly, .closed: return false
+        case .running:
+            guard let active, room.inUseBytes <= room.segmentBudgetBytes else { return true }
+            return active.cursor > active.segmentBytes / 4 * 3
+                || pending.first.map { !accepts($0, in: active) } ?? false
+        }
+    }
+
+    mutating func takeUnnamed() -> UnnamedSegment? {
+        guard unnamed != nil, wantsNext else { return nil }
+        defer { unnamed = nil }
+        return unnamed
     }
 
     private mutating func discard(_ segment: ActiveSegment) {
@@ -222,6 +235,13 @@ extension LogState {
     mutating func roomWasMade() {
         if case .failed = preparation { preparation = .idle }
     }
+}
+
+/// A segment that lacks only its final name, and what it was made for.
+struct UnnamedSegment: Sendable {
+    let segment: ActiveSegment
+    let name: String
+    let request: SegmentRequest
 }
 
 /// What a segment is wanted for.

@@ -62,6 +62,9 @@ struct LogState {
     var active: ActiveSegment?
     /// Under its final name, durable, not used yet.
     var prepared: ActiveSegment?
+    /// As good as that, but under its spare name: it gets the final one when it is soon wanted, for whatever stands under such
+    /// a name an opening looks through. Until then its preparation is under way.
+    var unnamed: UnnamedSegment?
     var preparation = Preparation.idle
     /// A claim was refused for want of a segment that could not be made: it is to be tried again, though nobody rolls.
     var wantsPreparation = false

@@ -27,7 +27,7 @@ public struct RecoveryReport: Sendable {
     public var unknown: [CutFrame] = []
     /// Which rows of the recovery table were used, and how often.
     public var rows: [String: Int] = [:]
-    /// Files that were removed: prepared or retired, and without meaning.
+    /// Files without a meaning, prepared or spare, that were removed, or that were to be removed behind the opening.
     public var removedFiles: [String] = []
     /// Files in the directory that are not the log's, or of another log; left alone.
     public var foreignFiles: [String] = []
@@ -52,7 +52,8 @@ extension RecoveryReport {
 /// A part of an opening.
 public struct RecoveryStep: Sendable, Equatable {
     /// `base` (identities, checkpoint, the snapshot to start from), `sync`, `survey`, `replay`, `epoch` (what is cut set
-    /// aside, and the first frame of the new epoch), `files` (what nothing needs removed, the reserve made whole).
+    /// aside, and the first frame of the new epoch), `files` (what nothing needs removed, where its room is needed at once, and the
+    /// reserve made whole).
     public var name: String
     /// Of the monotonic clock.
     public var nanoseconds: UInt64

@@ -139,12 +139,6 @@ struct RoomAccount: Sendable {
         unusedBytes = min(unusedBytes, inUseBytes)
     }
 
-    /// Counted anew.
-    mutating func recount(_ bytes: UInt64) {
-        inUseBytes = bytes
-        unusedBytes = min(unusedBytes, bytes)
-    }
-
     // MARK: Capacity
 
     /// Changes what segments may take; everything else keeps the size that it was opened with.

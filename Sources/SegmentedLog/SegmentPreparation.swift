@@ -43,6 +43,18 @@ final class SegmentPreparation: @unchecked Sendable {
         self.request = request
     }
 
+    /// Goes on where the name was kept back.
+    init(_ log: Log, naming unnamed: UnnamedSegment) {
+        self.log = log
+        request = unnamed.request
+        identity = unnamed.segment.identity
+        file = unnamed.segment.file
+        claimed = unnamed.segment.segmentBytes
+        name = unnamed.name
+        finalName = FileNames.segment(unnamed.segment.number)
+        step = .rename
+    }
+
     func start() { goOn() }
 
     private func goOn() {
@@ -66,11 +78,11 @@ final class SegmentPreparation: @unchecked Sendable {
                 let next = min(from + Self.zerosAtOnce, end)
                 let began = log.runtime.monotonicClock()
                 try file!.prewrite(from..<next)
-                let isUrgent = log.lock.withLock { () -> Bool in
+                let isWanted = log.lock.withLock { () -> Bool in
                     log.state.statistics.bytesWritten += next - from
-                    return log.state.isNearItsEnd
+                    return log.state.isClosing || log.state.wantsNext
                 }
-                if !isUrgent { pause = min(log.runtime.monotonicClock() - began, Self.longestPause) }
+                if !isWanted { pause = min(log.runtime.monotonicClock() - began, Self.longestPause) }
                 step = next < end ? .zeros(next) : .identity
             case .firstCopy:
                 // It has its name: whenever the power goes, one of the two copies is whole.
@@ -86,12 +98,14 @@ final class SegmentPreparation: @unchecked Sendable {
                 #if PlantedBugs
                     if PlantedBug.skipPreparedSegmentSync.isPlanted {
                         step = .rename
+                        if keepBack() { return }
                         break
                     }
                 #endif
                 try file!.synchronize()
                 if name == finalName { return ready() }
                 step = .rename
+                if keepBack() { return }
             case .rename:
                 // Over its final name only now: a name without an identity behind it would be damage.
                 syncFailures = log.directory.failedSynchronizations
@@ -116,6 +130,21 @@ final class SegmentPreparation: @unchecked Sendable {
             throw Self.describe(error, in: log.path, request: request)
         }
         goOn()
+    }
+
+    /// What stands under a final name, an opening after a crash reads through, and removes: nothing gets there long before it is
+    /// wanted. (The roll does not wait for it: what is left to do takes a sync, and a quarter of a segment is still to be filled.)
+    private func keepBack() -> Bool {
+        let segment = ActiveSegment(identity!, file: file!)
+        guard segment.kind == .regular else { return false }
+        let keepsBack = log.lock.withLock { () -> Bool in
+            guard !log.state.wantsNext else { return false }
+            log.state.unnamed = UnnamedSegment(segment: segment, name: name, request: request)
+            log.backgroundCount -= 1
+            return true
+        }
+        if keepsBack { log.wakeClosers() }
+        return keepsBack
     }
 
     /// Finds a file: the reserve when that is preferred, a recycled spare, or a new file within the capacity.

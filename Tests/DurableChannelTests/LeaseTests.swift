@@ -219,7 +219,8 @@ import Testing
     @Test func aCleanCloseWithoutATakeLeavesNoMarks() throws {
         let world = World()
         for life in 0..<5 {
-            let channel = try World(world.disk, seed: UInt64(life)).open()
+            let process = World(world.disk, seed: UInt64(life))
+            let channel = try process.open()
             try channel.put(tags: life..<life + 1)
             try channel.close()
         }

@@ -133,7 +133,7 @@ import Testing
             }
         }
         #expect(failures == [])
-        #expect(states > 60, "\(states)")
+        #expect(states > 50, "\(states)")
     }
 
     @Test func aPowerCutThatTakesTheEndOfTheSourceDoublesNoLine() throws {

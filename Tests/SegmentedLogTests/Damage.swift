@@ -169,6 +169,14 @@ func openingError(_ world: World, _ configuration: LogConfiguration = World.smal
     }
 }
 
+extension World {
+    /// Without what an opening found and nothing needs: that goes behind it.
+    fileprivate func names(of log: Log) -> [String] {
+        let live = Set(log.segments.map { World.segment($0.number.rawValue) })
+        return names().filter { $0.hasSuffix(".seg") ? live.contains($0) : !$0.hasSuffix(".tmp") }
+    }
+}
+
 /// Opens three times, with a power cut after each: the first settles everything, the others find the same and cost one
 /// block each, or one segment where no block is left. Returns the first one's report, and what a reader gets.
 @discardableResult
@@ -184,7 +192,7 @@ func expectConvergence(
     var earlier: (world: World, log: Log) = (first, log)
     for round in 0..<2 {
         let next = earlier.world.afterPowerCut(seed: UInt64(20 + round))
-        let names = next.names().filter { !$0.hasSuffix(".tmp") }
+        let names = earlier.world.names(of: earlier.log)
         let again = try next.open(configuration)
         let report = again.recoveryReport
         let story: Comment = "opening \(round + 2): \(report)"
@@ -199,11 +207,11 @@ func expectConvergence(
         if Int(durable.lsn.offset) + 1024 <= size {
             #expect(end.lsn.segment == durable.lsn.segment, story, sourceLocation: sourceLocation)
             #expect(end.lsn.offset == durable.lsn.offset + 512, story, sourceLocation: sourceLocation)
-            #expect(next.names() == names, story, sourceLocation: sourceLocation)
+            #expect(next.names(of: again) == names, story, sourceLocation: sourceLocation)
         } else {
-            // A number that a prepared segment had is not used again.
+            // A number that a prepared segment had is not used again, nor that of one which was found and is not gone yet.
             #expect(
-                [1, 2].contains(end.lsn.segment.rawValue - durable.lsn.segment.rawValue), story,
+                [1, 2, 3].contains(end.lsn.segment.rawValue - durable.lsn.segment.rawValue), story,
                 sourceLocation: sourceLocation)
         }
         durable = again.durableThrough

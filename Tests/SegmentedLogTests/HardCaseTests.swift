@@ -119,6 +119,7 @@ import Testing
         let again = world.afterPowerCut()
         world.disk.beforeOperation = nil
         #expect(try again.open(Self.large).tags().last == count - 1)
+        again.runtime.runUntilIdle()
         #expect(again.spares.isEmpty)
     }
 

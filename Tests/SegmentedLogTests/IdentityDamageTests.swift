@@ -92,6 +92,7 @@ import Testing
         #expect(openingError(world.copy(), World.small().strict) == nil)
         let log = try world.open()
         #expect(log.recoveryReport.removedFiles.contains(name))
+        world.runtime.runUntilIdle()
         #expect(!world.names().contains(name))
         #expect(try log.readings() == texts(0...59))
     }
@@ -220,6 +221,7 @@ import Testing
         #expect(readings == texts(14...27) + texts(42...59))
         let opened = world.copy()
         _ = try opened.open()
+        opened.runtime.runUntilIdle()
         #expect(!opened.names().contains(World.segment(1)), "retired, and removed at last")
     }
 

@@ -1,0 +1,281 @@
+import Glibc
+import FileIO
+import LogFormat
+import SegmentedLog
+import SimulatedFileIO
+import Testing
+import TestSupport
+
+/// What an opening finds and nothing needs goes behind it; and a segment gets its name only when it is soon wanted, so that little
+/// is found.
+struct FoundFilesTests {
+    private static let large = World.small {
+        $0.capacityBytes = 640 << 10
+        $0.snapshotLimitBytes = 2048
+    }
+    private static let segmentBytes: UInt64 = 16 << 10
+
+    /// A process that was killed with spares and with a segment that was ready; how many events it has.
+    private static func killed() throws -> (World, Int) {
+        let world = World()
+        let log = try world.open(large)
+        var count = 0
+        func append(until condition: () -> Bool) throws {
+            while !condition() {
+                _ = try log.append([put(count, bytes: 900)])
+                world.runtime.runUntilIdle()
+                count += 1
+            }
+        }
+        try append { log.segments.count == 6 }
+        let first = log.segments.last!.baseSequence.rawValue
+        try log.retire(log.segments.dropLast().map(\.number))
+        world.runtime.runUntilIdle()
+        try append { log.segments.count == world.segmentNames().count - 1 }
+        try #require(log.segments.count == 1)
+        let next = world.afterPowerCut()
+        try #require(next.spareNames.count > 1 && next.segmentNames().count == 2)
+        return (next, count - Int(first) + 1)
+    }
+
+    private static func isOfNoUse(_ name: String, _ log: Log) -> Bool {
+        name.hasPrefix("spare-")
+            || (name.hasSuffix(".seg") && !log.segments.contains { World.segment($0.number.rawValue) == name })
+    }
+
+    // MARK: Behind the opening
+
+    @Test func anOpeningDoesNotWaitForFilesOfNoUseToGo() throws {
+        let (world, count) = try Self.killed()
+        let before = world.names()
+        var unlinked: [String] = []
+        world.disk.beforeOperation = { if $0.operation == .unlink { unlinked.append($0.path) } }
+        let log = try world.open(Self.large)
+        #expect(unlinked.filter { !$0.hasSuffix("/pid") }.isEmpty)
+        let left = world.names().filter { Self.isOfNoUse($0, log) }
+        #expect(Set(left).isSubset(of: before) && left.count == before.count { $0.hasPrefix("spare-") } + 1)
+        #expect(log.recoveryReport.removedFiles.sorted() == left.filter { $0.hasPrefix("spare-") })
+        #expect(log.room.segmentBytesInUse == UInt64(left.count + 1) * Self.segmentBytes, "all counts")
+        #expect(log.room.liveBytes == Self.segmentBytes, "but is promised to nobody")
+        world.runtime.runUntilIdle()
+        #expect(!world.names().contains { Self.isOfNoUse($0, log) })
+        #expect(log.room.segmentBytesInUse == Self.segmentBytes && log.lastBackgroundFailure == nil)
+        #expect(try log.tags().count == count)
+        try log.close()
+    }
+
+    /// And closing waits for them.
+    @Test func aLogThatIsClosedAtOnceHasRemovedThem() throws {
+        let (world, count) = try Self.killed()
+        let log = try world.open(Self.large)
+        try log.close()
+        #expect(!world.names().contains { Self.isOfNoUse($0, log) })
+        #expect(try world.afterPowerCut().open(Self.large).tags().count == count)
+    }
+
+    /// Whenever the power goes, no more is there than was counted, whatever of it comes back.
+    @Test func theirRoomIsNotFreeBeforeTheirNamesAreGoneForGood() throws {
+        let (world, count) = try Self.killed()
+        let log = try world.open(Self.large)
+        let all = UInt64(world.spareNames.count + 2) * Self.segmentBytes
+        var counted: Set<UInt64> = []
+        repeat {
+            let inUse = log.room.segmentBytesInUse
+            counted.insert(inUse)
+            for choice in world.disk.legalCrashChoices(limit: 16) {
+                let next = World(world.disk.crashed(keeping: choice), seed: 5)
+                let there = (next.spareNames + next.segmentNames()).reduce(0) { $0 + next.contents($1).count }
+                #expect(UInt64(there) <= inUse, "\(choice)")
+                #expect(try next.open(Self.large).tags().count == count)
+            }
+        } while world.runtime.step()
+        #expect(counted == [all, Self.segmentBytes])
+    }
+
+    /// Two durable places say that a segment is gone before it is.
+    @Test func aCheckpointIsDurableBeforeASegmentThatWasFoundGoes() throws {
+        let (world, _) = try Self.killed()
+        let log = try world.open(Self.large)
+        var operations: [String] = []
+        world.disk.beforeOperation = { operations.append("\($0.operation) \($0.path.split(separator: "/").last!)") }
+        world.runtime.runUntilIdle()
+        let unlink = try #require(operations.firstIndex { $0.hasPrefix("unlink") && $0.hasSuffix(".seg") })
+        let sync = try #require(operations[..<unlink].lastIndex(of: "synchronize checkpoint"))
+        #expect(operations[..<sync].contains("write checkpoint"))
+        try log.close()
+    }
+
+    @Test func whereTheirRoomIsNeededTheyGoBeforeAnythingIsMade() throws {
+        for more in [UInt64(0), 10 << 20] {
+            let (world, count) = try Self.killed()
+            // With this one there is no room for another segment.
+            let room = try world.copy().open(Self.large).room
+            let bytes = room.segmentBudgetBytes - room.segmentBytesInUse + more
+            world.setContents("spare-0000000000000001.tmp", [UInt8](repeating: 7, count: Int(bytes)))
+            let log = try world.open(Self.large)
+            #expect(!world.names().contains { Self.isOfNoUse($0, log) })
+            #expect(log.recoveryReport.removedFiles.contains("spare-0000000000000001.tmp"))
+            #expect(log.room.segmentBytesInUse == Self.segmentBytes)
+            #expect(try log.tags().count == count)
+        }
+    }
+
+    @Test func whereAFreshSegmentIsNeededTheyGoFirst() throws {
+        let (world, count) = try Self.killed()
+        world.disk.faults.add(Fault(.submit, errno: EIO, on: .suffix(".seg")))
+        let log = try world.open(Self.large)
+        #expect(log.recoveryReport.remarks.contains { $0.contains("cannot be written on") })
+        #expect(world.spareNames.isEmpty)
+        #expect(try log.tags().count == count)
+    }
+
+    // MARK: When it fails
+
+    @Test(arguments: [".tmp", ".seg"]) func whatCannotBeRemovedKeepsItsRoomAndIsTriedAgain(_ suffix: String) throws {
+        let (world, _) = try Self.killed()
+        let log = try world.open(Self.large)
+        world.disk.faults.add(Fault(.unlink, errno: EIO, on: .suffix(suffix)))
+        world.runtime.runUntilIdle()
+        #expect(log.lastBackgroundFailure?.fileError?.operation == .unlink)
+        #expect(world.names().count { Self.isOfNoUse($0, log) } == 1, "the others are gone")
+        #expect(log.room.segmentBytesInUse == 2 * Self.segmentBytes)
+        #expect(log.room.liveBytes == 2 * Self.segmentBytes, "nobody is promised the room of what may stay")
+        let left = try #require(world.names().first { Self.isOfNoUse($0, log) })
+        // A claim is refused, and that is when it is tried again; and so is making a segment.
+        while log.changeClaim(from: 0, to: 6000) {}
+        world.runtime.runUntilIdle()
+        #expect(!world.names().contains(left))
+        #expect(log.room.liveBytes == Self.segmentBytes && log.lastBackgroundFailure == nil)
+    }
+
+    @Test func aFailedCheckpointKeepsWhatWasFoundAndIsTriedAgain() throws {
+        let (world, count) = try Self.killed()
+        let log = try world.open(Self.large)
+        let all = world.names().count { Self.isOfNoUse($0, log) }
+        world.disk.faults.add(Fault(.write, errno: ENOSPC, on: .name("checkpoint"), count: Fault.forever))
+        world.disk.faults.add(Fault(.create, errno: ENOSPC, on: .suffix(".tmp"), count: Fault.forever))
+        world.runtime.runUntilIdle()
+        #expect(log.lastBackgroundFailure?.fileError?.reason == .noSpace)
+        #expect(world.names().count { Self.isOfNoUse($0, log) } == all)
+        #expect(try world.afterPowerCut().open(Self.large).tags().count == count)
+        world.disk.faults.removeAll()
+        let left = Set(world.names().filter { Self.isOfNoUse($0, log) })
+        while log.changeClaim(from: 0, to: 6000) {}
+        world.runtime.runUntilIdle()
+        #expect(left.isDisjoint(with: world.names()))
+        #expect(log.room.liveBytes == Self.segmentBytes)
+    }
+
+    /// Nobody knows whether they are gone: a later sync that succeeds says nothing.
+    @Test func afterAFailedSyncOfTheDirectoryTheirRoomStaysCounted() throws {
+        let (world, count) = try Self.killed()
+        let log = try world.open(Self.large)
+        let all = log.room.segmentBytesInUse
+        world.disk.faults.add(Fault(.synchronizeDirectory, errno: EIO))
+        world.runtime.runUntilIdle()
+        #expect(log.lastBackgroundFailure?.fileError?.operation == .synchronizeDirectory)
+        while log.changeClaim(from: 0, to: 6000) {}
+        world.runtime.runUntilIdle()
+        #expect(log.room.liveBytes == all)
+        let again = world.afterPowerCut()
+        let next = try again.open(Self.large)
+        again.runtime.runUntilIdle()
+        #expect(next.room.segmentBytesInUse == Self.segmentBytes)
+        #expect(try next.tags().count == count)
+    }
+
+    /// A directory, or whatever else has such a name, takes no room of segments, and keeps nothing from opening.
+    @Test func whatIsNoFileUnderASpareNameIsReported() throws {
+        let (world, count) = try Self.killed()
+        try world.system.makeDirectory(at: World.path + "/spare-00000000000000aa.tmp")
+        let log = try world.open(Self.large)
+        #expect(log.recoveryReport.remarks.contains { $0.contains("spare-00000000000000aa.tmp") })
+        world.runtime.runUntilIdle()
+        #expect(log.room.segmentBytesInUse == Self.segmentBytes && log.lastBackgroundFailure == nil)
+        #expect(try log.tags().count == count)
+    }
+
+    // MARK: Late names
+
+    @Test func aSegmentThatIsReadyGetsItsNameWhenAQuarterOfTheActiveOneIsLeft() throws {
+        let world = World()
+        let log = try world.open(Self.large)
+        var tag = 0
+        var (half, quarter) = (0, 0)
+        while true {
+            _ = try log.append([put(tag, bytes: 400)])
+            let offset = log.durableThrough.lsn.offset
+            world.runtime.runUntilIdle()
+            tag += 1
+            guard log.segments.count == 1 else { break }
+            switch (world.spareNames.count, world.segmentNames().count) {
+            case (1, 1): half = half == 0 ? Int(offset) : half
+            case (0, 2): quarter = quarter == 0 ? Int(offset) : quarter
+            case let (spares, segments): #expect((spares, segments) == (0, 1) && half == 0, "at \(offset)")
+            }
+        }
+        #expect(half >= 8 << 10 && half < 10 << 10, "made at a half: \(half)")
+        #expect(quarter >= 12 << 10 && quarter < 14 << 10, "named at three quarters: \(quarter)")
+    }
+
+    /// It waits for nothing that anybody waits for.
+    @Test func aLogWithASegmentThatHasNoNameYetIsClosed() throws {
+        let (world, log, count) = try Self.unnamed()
+        try log.close()
+        #expect(world.segmentNames().count == 1)
+        let next = world.afterKill()
+        let again = try next.open(Self.large)
+        #expect(again.recoveryReport.wasClosedCleanly && again.recoveryReport.removedFiles.count == 1)
+        #expect(try again.tags().count == count)
+    }
+
+    @Test func afterAFailedWriteItBecomesTheSegmentOfTheNextEpoch() throws {
+        let (world, log, count) = try Self.unnamed()
+        world.disk.faults.add(Fault(.complete, errno: EIO, outcome: .absent))
+        #expect(appendError(log, 100)?.code == .outcomeUnknown)
+        world.runtime.runUntilIdle()
+        _ = try log.append([put(count)])
+        #expect(log.epoch == Epoch(2) && world.spareNames.isEmpty)
+        #expect(log.segments.last?.kind == .regular)
+        #expect(try world.afterPowerCut().open(Self.large).tags() == Array(0...count))
+    }
+
+    @Test func itGoesWhenTheCapacityIsLowered() throws {
+        let (world, log, count) = try Self.unnamed(segments: 2)
+        let room = log.room
+        try log.setCapacity(room.capacityBytes - room.segmentBudgetBytes + 3 * Self.segmentBytes)
+        world.runtime.runUntilIdle()
+        #expect(world.spareNames.count == 1, "there is room for it")
+        try log.setCapacity(room.capacityBytes - room.segmentBudgetBytes + 2 * Self.segmentBytes)
+        world.runtime.runUntilIdle()
+        #expect(world.spareNames.isEmpty && world.segmentNames().count == 2)
+        #expect(log.room.segmentBytesInUse == 2 * Self.segmentBytes)
+        #expect(try log.tags().count == count)
+        try log.close()
+    }
+
+    @Test func anAppendThatDoesNotFitTakesItAtOnce() throws {
+        let (world, log, count) = try Self.unnamed()
+        _ = try log.append([put(count, bytes: 7500)])
+        #expect(log.segments.count == 2 && world.segmentNames().count == 2)
+        #expect(try world.afterPowerCut().open(Self.large).tags() == Array(0...count))
+    }
+
+    /// A log whose next segment is ready, but for its name.
+    private static func unnamed(segments: Int = 1) throws -> (World, Log, Int) {
+        let world = World()
+        let log = try world.open(large)
+        var tag = 0
+        while world.spareNames.isEmpty || log.segments.count < segments {
+            _ = try log.append([put(tag, bytes: 400)])
+            world.runtime.runUntilIdle()
+            tag += 1
+        }
+        try #require(world.segmentNames().count == segments)
+        return (world, log, tag)
+    }
+}
+
+extension World {
+    fileprivate var spareNames: [String] { names().filter { $0.hasPrefix("spare-") } }
+}
