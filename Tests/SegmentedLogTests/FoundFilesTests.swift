@@ -8,7 +8,7 @@ import TestSupport
 
 /// What an opening finds and nothing needs goes behind it; and a segment gets its name only when it is soon wanted, so that little
 /// is found.
-struct FoundFilesTests {
+@Suite struct FoundFilesTests {
     private static let large = World.small {
         $0.capacityBytes = 640 << 10
         $0.snapshotLimitBytes = 2048
