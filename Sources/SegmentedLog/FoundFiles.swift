@@ -34,29 +34,27 @@ struct FoundFiles: Sendable {
 /// Takes it away, for good: recovery did not make these files and cannot know what else uses them, so none is used again.
 ///
 /// To free 16 MiB takes a file system milliseconds, and there may be twenty such files. So it is done behind the opening, one
-/// step at a time; meanwhile their room counts as taken, though promised to nobody, until no crash can bring a name back. A
-/// crash in between leaves what the next opening finds again.
+/// step at a time. Until no crash can bring a name back, its room counts as used, and nobody is promised it. A crash in
+/// between leaves what the next opening finds again.
 final class FoundFileRemoval: @unchecked Sendable {
     private let log: Log
     private var found: FoundFiles
     /// What could not be removed, and why not.
     private var left: [FoundFile] = []
     private var failure: LogError?
-    /// Of those whose names are gone, though perhaps not for good.
-    private var goneBytes: UInt64 = 0
+    /// Of all of it, as the room that it uses was counted.
+    private let bytes: UInt64
     /// Of the directory, before the first name went.
     private let syncFailures: Int
+    private static let retryDelay: UInt64 = 1_000_000
 
     /// - Parameter found: counted as used.
     init(_ log: Log, _ found: FoundFiles) {
         self.log = log
         self.found = found
+        bytes = found.bytes
         syncFailures = log.directory.failedSynchronizations
-        log.lock.withLock {
-            log.state.room.unuse(found.bytes)
-            log.state.discardsUnderWay += 1
-            log.backgroundCount += 1
-        }
+        log.lock.withLock { log.backgroundCount += 1 }
     }
 
     /// While the log is being opened.
@@ -72,12 +70,14 @@ final class FoundFileRemoval: @unchecked Sendable {
     /// Behind the opening, when it holds none of the files open any more: the last one to close a file frees it.
     func start() { goOn() }
 
-    private func goOn() {
-        log.runtime.schedule(after: 0) { [self] in
+    private func goOn(after delay: UInt64 = 0) {
+        log.runtime.schedule(after: delay) { [self] in
             do throws(LogError) {
                 if try step() { return goOn() }
                 finish(nil)
             } catch {
+                // No checkpoint can be written between a failed write and the epoch that follows it; that ends by itself.
+                if case .reopening = log.lock.withLock({ log.state.phase }) { return goOn(after: Self.retryDelay) }
                 finish(error)
             }
             // An append may wait for the room. (Otherwise nothing is to be begun: the log may have been opened to be looked at.)
@@ -104,12 +104,9 @@ final class FoundFileRemoval: @unchecked Sendable {
                 if PlantedBug.recycleFoundFile.isPlanted, try recycle(file) { return true }
             #endif
             try log.directory.unlink(file.name)
-            goneBytes += file.bytes
         } catch {
             // Gone by another hand, or it stays.
-            if error.reason == .notFound {
-                goneBytes += file.bytes
-            } else {
+            if error.reason != .notFound {
                 left.append(file)
                 failure = describe(error)
             }
@@ -124,17 +121,13 @@ final class FoundFileRemoval: @unchecked Sendable {
     private func finish(_ error: LogError?) {
         found.files += left.reversed()
         log.lock.withLock {
-            log.backgroundFailures[.retirement] = error ?? failure
-            if error == nil {
-                log.state.room.release(goneBytes, wasUnused: true)
-                log.state.roomWasMade()
-            } else {
-                // After a failed sync of the directory nobody knows which names are left: their room stays counted.
-                log.state.room.use(goneBytes)
-            }
-            log.state.room.use(found.bytes)
+            log.backgroundFailures[.foundFiles] = error ?? failure
             if !found.files.isEmpty { log.foundFilesLeft = found }
-            log.state.discardsUnderWay -= 1
+            if error == nil {
+                log.state.room.release(bytes - found.bytes, wasUnused: false)
+                log.state.roomWasMade()
+            }
+            // Else, after a failed sync of the directory, nobody knows which names are left: their room stays counted.
             log.backgroundCount -= 1
         }
     }
@@ -144,7 +137,10 @@ final class FoundFileRemoval: @unchecked Sendable {
             guard case .segment = FileNames.kind(of: file.name) else { return false }
             let spare = FileNames.temporary(log.runtime.randomNonzero())
             try log.directory.rename(file.name, to: spare)
-            log.lock.withLock { log.state.spares = [SpareFile(name: spare, bytes: file.bytes)] }
+            log.lock.withLock {
+                log.state.room.take(file.bytes)
+                log.state.spares = [SpareFile(name: spare, bytes: file.bytes)]
+            }
             return true
         }
     #endif

@@ -205,4 +205,4 @@ extension Runtime {
 }
 
 /// What goes on in the background. Of each kind the last failure is kept, until it has succeeded.
-enum BackgroundWork: Hashable, CaseIterable { case segment, sync, retirement, checkpoint, reserve, loss }
+enum BackgroundWork: Hashable, CaseIterable { case segment, sync, retirement, foundFiles, checkpoint, reserve, loss }

@@ -7,14 +7,16 @@ extension LogOpening {
 
     func foundFile(_ name: String) -> FoundFile { FoundFile(name, in: directory) }
 
-    /// Whether all that recovery found and nothing needs can stay while the log goes on: this opening makes no file, and with those
-    /// counted there is room for another segment. (Whether a fresh one is needed at once turns out later.)
+    /// Whether all that recovery found and nothing needs can stay while the log goes on: this opening makes no file, and besides
+    /// those there is room, within the capacity and on the disk, for the largest append and then some. (Whether a fresh segment is
+    /// needed at once turns out later.)
     func canRemoveLater(_ outcome: Recovery.Outcome, _ spareNames: [FoundFile]) -> Bool {
         guard outcome.report.unknown.isEmpty, outcome.newLosses.isEmpty else { return false }
         let reserves = usableReserves(outcome.inventory.reserves).count
         guard reserves + outcome.table.entries.count(where: { $0.kind == .reserve }) >= 2 else { return false }
+        let wanted = budget.capacityBytes / 4 + 2 * UInt64(budget.segmentBytes)
         let taken = segmentBytesOnDisk(outcome.table) + spareNames.sumOfBytes
-        return taken + UInt64(budget.segmentBytes) <= budget.segmentBudgetBytes
+        return taken + wanted <= budget.segmentBudgetBytes && wanted <= freeBytes
     }
 
     /// What is under a spare name and no file goes at once, or is reported.
@@ -24,16 +26,19 @@ extension LogOpening {
         removeNow(&others, &report)
     }
 
+    /// Files that cannot be removed stay in the list.
     func removeNow(_ files: inout [FoundFile], _ report: inout RecoveryReport) {
+        var left: [FoundFile] = []
         for file in files {
             do throws(FileError) {
                 try directory.unlink(file.name)
                 report.removedFiles.append(file.name)
             } catch {
                 report.remarks.append("\(file.name), of no meaning, cannot be removed: \(error)")
+                if file.isRegular { left.append(file) }
             }
         }
-        files = []
+        files = left
     }
 
     // MARK: Files around the log

@@ -7,6 +7,8 @@ struct LogOpening {
     let runtime: any Runtime
     let configuration: LogConfiguration
     let budget: SpaceBudget
+    /// Of the disk, when the opening began.
+    let freeBytes: UInt64
     let started: UInt64
 
     init(
@@ -26,6 +28,7 @@ struct LogOpening {
                 "\(directory.path) is on \(volume.fileSystemName), a network file system, whose locks and syncs cannot be "
                     + "relied on; use a local disk, or set allowsNetworkFileSystem")
         }
+        freeBytes = volume.freeBytes
         budget = try SpaceBudget(
             configuration, blockBytes: max(configuration.blockBytes ?? 512, volume.logicalBlockBytes))
         guard budget.clientStateLimitBytes >= configuration.leastClientStateBytes else {
@@ -152,7 +155,7 @@ struct LogOpening {
         report.steps.append(RecoveryStep(name: "epoch", nanoseconds: begun - publishing))
         setAside.copy(damaged: outcome.newLosses, of: outcome.logUUID, &report)
         let keep = Set(table.entries.map(\.number))
-        report.removedFiles += spareNames.map(\.name)
+        if canWait { report.removedFiles += spareNames.map(\.name) }
         let found = FoundFiles(
             spareNames: spareNames,
             segments: outcome.removable.filter { !keep.contains($0) }.map { foundFile(FileNames.segment($0)) })

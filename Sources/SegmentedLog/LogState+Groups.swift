@@ -65,7 +65,8 @@ extension LogState {
             opensEpoch: opensEpoch)
         segment.cursor += UInt64(plan.totalBytes)
         nextSequence = group.end.nextSequence
-        bytesSinceCheckpoint += UInt64(plan.totalBytes)
+        lastGroupBytes = UInt64(plan.totalBytes)
+        bytesSinceCheckpoint += lastGroupBytes
         lastFrame = frames.last!.type
         if frames.contains(where: { $0.type == .put }) { table.update(segment.number) { $0.holdsEvents = true } }
         inFlight.append(group)

@@ -148,15 +148,16 @@ extension LogState {
         return SegmentRequest(bytes: bytes, mayUseReserve: false, prefersReserve: false)
     }
 
-    /// The segment that is being made is wanted soon: a quarter of the active one is left, or appends wait for the next already, or
-    /// a new epoch does; or it is in the way, because the capacity was lowered.
+    /// The segment that is being made is wanted soon: a quarter of the active one is left, or only some groups like the last will
+    /// fill it, or appends wait for the next already, or a new epoch does; or it is in the way, because the capacity was lowered.
     var wantsNext: Bool {
         switch phase {
         case .latched, .reopening: return true
         case .readOnly, .closed: return false
         case .running:
             guard let active, room.inUseBytes <= room.segmentBudgetBytes else { return true }
-            return active.cursor > active.segmentBytes / 4 * 3
+            let left = active.segmentBytes - active.cursor
+            return left < max(active.segmentBytes / 4, 4 * lastGroupBytes)
                 || pending.first.map { !accepts($0, in: active) } ?? false
         }
     }

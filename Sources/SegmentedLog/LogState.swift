@@ -107,6 +107,7 @@ struct LogState {
     var retirementRetryAt: UInt64 = 0
     /// Bytes of log since the last checkpoint.
     var bytesSinceCheckpoint: UInt64 = 0
+    var lastGroupBytes: UInt64 = 0
     var lastFrame: FrameType = .open
     /// Under a weaker durability: ended segments that hold what was not synced yet, oldest first.
     var sealedUnsynced: [ActiveSegment] = []

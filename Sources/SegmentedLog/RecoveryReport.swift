@@ -27,7 +27,8 @@ public struct RecoveryReport: Sendable {
     public var unknown: [CutFrame] = []
     /// Which rows of the recovery table were used, and how often.
     public var rows: [String: Int] = [:]
-    /// Files without a meaning, prepared or spare, that were removed, or that were to be removed behind the opening.
+    /// Files of no meaning that were removed, or were to be removed behind the opening: what stood under spare names, and copies
+    /// that were set aside before and had to make room.
     public var removedFiles: [String] = []
     /// Files in the directory that are not the log's, or of another log; left alone.
     public var foreignFiles: [String] = []

@@ -133,13 +133,14 @@ final class SegmentPreparation: @unchecked Sendable {
     }
 
     /// What stands under a final name, an opening after a crash reads through, and removes: nothing gets there long before it is
-    /// wanted. (The roll does not wait for it: what is left to do takes a sync, and a quarter of a segment is still to be filled.)
+    /// wanted. (What is left to do is a name and a sync, and a quarter of a segment, or some groups, are still to be filled.)
     private func keepBack() -> Bool {
         let segment = ActiveSegment(identity!, file: file!)
         guard segment.kind == .regular else { return false }
         let keepsBack = log.lock.withLock { () -> Bool in
             guard !log.state.wantsNext else { return false }
             log.state.unnamed = UnnamedSegment(segment: segment, name: name, request: request)
+            log.backgroundFailures[.segment] = nil
             log.backgroundCount -= 1
             return true
         }
