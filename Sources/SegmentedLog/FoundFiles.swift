@@ -34,7 +34,7 @@ struct FoundFiles: Sendable {
 /// Takes it away, for good: recovery did not make these files and cannot know what else uses them, so none is used again.
 ///
 /// To free 16 MiB takes a file system milliseconds, and there may be twenty such files. So it is done behind the opening, one
-/// step at a time. Until no crash can bring a name back, its room counts as used, and nobody is promised it. A crash in
+/// step at a time, and with pauses: what the file system does for it, commits would wait for. Until no crash can bring a name back, its room counts as used, and nobody is promised it. A crash in
 /// between leaves what the next opening finds again.
 final class FoundFileRemoval: @unchecked Sendable {
     private let log: Log
@@ -47,6 +47,8 @@ final class FoundFileRemoval: @unchecked Sendable {
     /// Of the directory, before the first name went.
     private let syncFailures: Int
     private static let retryDelay: UInt64 = 1_000_000
+    /// Between two files; a channel that is closed meanwhile waits for the present one.
+    private static let longestPause: UInt64 = 20_000_000
 
     /// - Parameter found: counted as used.
     init(_ log: Log, _ found: FoundFiles) {
@@ -72,8 +74,9 @@ final class FoundFileRemoval: @unchecked Sendable {
 
     private func goOn(after delay: UInt64 = 0) {
         log.runtime.schedule(after: delay) { [self] in
+            let began = log.runtime.monotonicClock()
             do throws(LogError) {
-                if try step() { return goOn() }
+                if try step() { return goOn(after: pause(since: began)) }
                 finish(nil)
             } catch {
                 // No checkpoint can be written between a failed write and the epoch that follows it; that ends by itself.
@@ -84,6 +87,11 @@ final class FoundFileRemoval: @unchecked Sendable {
             if log.lock.withLock({ !log.state.pending.isEmpty }) { log.schedulePump() }
             log.wakeClosers()
         }
+    }
+
+    private func pause(since began: UInt64) -> UInt64 {
+        if log.lock.withLock({ log.state.isClosing }) { return 0 }
+        return min(4 * (log.runtime.monotonicClock() - began), Self.longestPause)
     }
 
     /// False when there is nothing more to do.

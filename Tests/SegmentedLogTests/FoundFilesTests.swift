@@ -72,6 +72,21 @@ import TestSupport
         #expect(try world.afterPowerCut().open(Self.large).tags().count == count)
     }
 
+    /// What the file system does for it, commits would wait for; who closes does not want to.
+    @Test(arguments: [false, true]) func theyGoWithPausesUnlessTheLogIsBeingClosed(_ closes: Bool) throws {
+        let (world, _) = try Self.killed()
+        let clock = PassingTime(world.runtime)
+        let log = try Log.open(
+            at: World.path, fileSystem: world.system, runtime: clock, configuration: Self.large)
+        let found = world.names().count { Self.isOfNoUse($0, log) }
+        clock.delays = []
+        if closes { try log.close() } else { world.runtime.runUntilIdle(horizon: 1_000_000_000) }
+        #expect(!world.names().contains { Self.isOfNoUse($0, log) })
+        let pauses = clock.delays.filter { $0 > 0 }
+        #expect(pauses.count == (closes ? 0 : found + 1), "one after the checkpoint, one after each file")
+        #expect(pauses.allSatisfy { (4_000_000...20_000_000).contains($0) }, "\(pauses)")
+    }
+
     /// Whenever the power goes, no more is there than was counted, whatever of it comes back.
     @Test func theirRoomIsNotFreeBeforeTheirNamesAreGoneForGood() throws {
         let (world, count) = try Self.killed()
@@ -413,4 +428,28 @@ extension World {
         }
         return { (before, all) }
     }
+}
+
+/// Each look at the clock finds it a millisecond further on.
+private final class PassingTime: Runtime, @unchecked Sendable {
+    private let inner: SimulatedRuntime
+    private var passed: UInt64 = 0
+    var delays: [UInt64] = []
+
+    init(_ inner: SimulatedRuntime) { self.inner = inner }
+
+    func monotonicClock() -> UInt64 {
+        passed += 1_000_000
+        return inner.monotonicClock() + passed
+    }
+    func schedule(after delay: UInt64, _ work: @escaping @Sendable () -> Void) {
+        delays.append(delay)
+        inner.schedule(after: delay, work)
+    }
+    func wallClock() -> UInt64 { inner.wallClock() }
+    func random() -> UInt64 { inner.random() }
+    func wait(for cell: WaitCell) -> UInt32 { inner.wait(for: cell) }
+    func wait(for cell: WaitCell, timeout: UInt64) -> UInt32? { inner.wait(for: cell, timeout: timeout) }
+    func signal(_ cell: WaitCell, value: UInt32) { inner.signal(cell, value: value) }
+    func giveWay() { inner.giveWay() }
 }
