@@ -377,7 +377,9 @@ package final class ChannelRecorder: @unchecked Sendable {
     }
 
     package func checkpoint() {
-        do throws(ChannelError) { try channel.checkpoint() } catch { noteError(error) }
+        do throws(ChannelError) { try channel.checkpoint() } catch {
+            if !expectedCheckpointErrors.contains(error.code) { noteError(error) }
+        }
     }
 
     // MARK: Everything else
@@ -408,6 +410,8 @@ package final class ChannelRecorder: @unchecked Sendable {
 
     /// Errors that the workload did not ask for.
     package var expectedErrors: Set<ChannelError.Code> = []
+    /// Of checkpoints alone.
+    package var expectedCheckpointErrors: Set<ChannelError.Code> = []
     package private(set) var errors: [ChannelError.Code: Int] = [:]
 
     package private(set) var lastError: ChannelError?
