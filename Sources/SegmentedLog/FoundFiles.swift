@@ -34,8 +34,8 @@ struct FoundFiles: Sendable {
 /// Takes it away, for good: recovery did not make these files and cannot know what else uses them, so none is used again.
 ///
 /// To free 16 MiB takes a file system milliseconds, and there may be twenty such files. So it is done behind the opening, one
-/// step at a time, and with pauses: what the file system does for it, commits would wait for. Until no crash can bring a name back, its room counts as used, and nobody is promised it. A crash in
-/// between leaves what the next opening finds again.
+/// step at a time, and with pauses: what the file system does for it, commits would wait for. Until no crash can bring a name
+/// back, its room counts as used, and nobody is promised it. A crash in between leaves what the next opening finds again.
 final class FoundFileRemoval: @unchecked Sendable {
     private let log: Log
     private var found: FoundFiles

@@ -260,12 +260,7 @@ import TestSupport
     @Test func anEpochThatOnlyAnUnreadableCopyStatesKeepsItsNumber() throws {
         let world = World()
         let log = try world.open()
-        var tag = 0
-        while world.segmentNames().count < 2 {
-            _ = try log.append([put(tag, bytes: 400)])
-            world.runtime.runUntilIdle()
-            tag += 1
-        }
+        _ = try world.append(to: log, bytes: 400) { world.segmentNames().count == 2 }
         #expect(log.segments.count == 1, "the other one is ready")
         let moments = Self.moments(of: log, world, Fault(.complete, errno: EIO, outcome: .whole))
         var found = 0

@@ -9,32 +9,23 @@ import TestSupport
 /// What an opening finds and nothing needs goes behind it; and a segment gets its name only when it is soon wanted, so that little
 /// is found.
 @Suite struct FoundFilesTests {
-    private static let large = World.small {
-        $0.capacityBytes = 640 << 10
-        $0.snapshotLimitBytes = 2048
-    }
+    private static let large = World.withSpares
     private static let segmentBytes: UInt64 = 16 << 10
 
     /// A process that was killed with spares and with a segment that was ready; how many events it has.
     private static func killed() throws -> (World, Int) {
         let world = World()
         let log = try world.open(large)
-        var count = 0
-        func append(until condition: () -> Bool) throws {
-            while !condition() {
-                _ = try log.append([put(count, bytes: 900)])
-                world.runtime.runUntilIdle()
-                count += 1
-            }
-        }
-        try append { log.segments.count == 6 }
+        var count = try world.append(to: log, until: 6, bytes: 900)
         let first = log.segments.last!.baseSequence.rawValue
         try log.retire(log.segments.dropLast().map(\.number))
         world.runtime.runUntilIdle()
-        try append { log.segments.count == world.segmentNames().count - 1 }
+        count = try world.append(to: log, from: count, bytes: 900) {
+            log.segments.count == world.segmentNames().count - 1
+        }
         try #require(log.segments.count == 1)
         let next = world.afterPowerCut()
-        try #require(next.spareNames.count > 1 && next.segmentNames().count == 2)
+        try #require(next.spares.count > 1 && next.segmentNames().count == 2)
         return (next, count - Int(first) + 1)
     }
 
@@ -91,14 +82,14 @@ import TestSupport
     @Test func theirRoomIsNotFreeBeforeTheirNamesAreGoneForGood() throws {
         let (world, count) = try Self.killed()
         let log = try world.open(Self.large)
-        let all = UInt64(world.spareNames.count + 2) * Self.segmentBytes
+        let all = UInt64(world.spares.count + 2) * Self.segmentBytes
         var counted: Set<UInt64> = []
         repeat {
             let inUse = log.room.segmentBytesInUse
             counted.insert(inUse)
             for choice in world.disk.legalCrashChoices(limit: 16) {
                 let next = World(world.disk.crashed(keeping: choice), seed: 5)
-                let there = (next.spareNames + next.segmentNames()).reduce(0) { $0 + next.contents($1).count }
+                let there = (next.spares + next.segmentNames()).reduce(0) { $0 + next.contents($1).count }
                 #expect(UInt64(there) <= inUse, "\(choice)")
                 #expect(try next.open(Self.large).tags().count == count)
             }
@@ -143,7 +134,7 @@ import TestSupport
         let log = try world.open(Self.large)
         #expect(order().before == order().all && order().all > 1)
         #expect(log.recoveryReport.remarks.contains { $0.contains("cannot be written on") })
-        #expect(world.spareNames.isEmpty)
+        #expect(world.spares.isEmpty)
         #expect(try log.tags().count == count)
     }
 
@@ -228,7 +219,7 @@ import TestSupport
             let world = World(killed.disk.clone(), seed: seed)
             world.disk.options.capacityBytes = world.disk.allocatedBytes()
             let log = try world.open(Self.large)
-            #expect(world.spareNames.isEmpty)
+            #expect(world.spares.isEmpty)
             #expect(log.changeClaim(from: 0, to: 7000))
             _ = try log.append([put(1, bytes: 6896)], releasing: 7000)
         }
@@ -262,8 +253,8 @@ import TestSupport
         }
         try log.retire(log.segments.dropLast().map(\.number))
         try log.close()
-        let spareNames = ["spare-0000000000000001.tmp", "spare-0000000000000002.tmp"]
-        let names = (1...3).map { World.segment(UInt64($0)) } + spareNames
+        let others = ["spare-0000000000000001.tmp", "spare-0000000000000002.tmp"]
+        let names = (1...3).map { World.segment(UInt64($0)) } + others
         for name in names {
             let file = unsafe Glibc.open(path + "/" + name, O_CREAT | O_WRONLY, 0o600)
             #expect(file >= 0 && ftruncate(file, Int.max) == 0)
@@ -317,7 +308,7 @@ import TestSupport
             world.runtime.runUntilIdle()
             tag += 1
             guard log.segments.count == 1 else { break }
-            switch (world.spareNames.count, world.segmentNames().count) {
+            switch (world.spares.count, world.segmentNames().count) {
             case (1, 1): half = half == 0 ? Int(offset) : half
             case (0, 2): quarter = quarter == 0 ? Int(offset) : quarter
             case let (spares, segments): #expect((spares, segments) == (0, 1) && half == 0, "at \(offset)")
@@ -340,7 +331,7 @@ import TestSupport
         world.runtime.advance(by: 300_000_000)
         while log.changeClaim(from: 0, to: 6000) {}
         world.runtime.runUntilIdle()
-        #expect(world.spareNames.count == 1 && world.segmentNames().count == 1)
+        #expect(world.spares.count == 1 && world.segmentNames().count == 1)
         #expect(log.lastBackgroundFailure == nil && log.room.preparationFailure == nil)
     }
 
@@ -351,7 +342,7 @@ import TestSupport
         for tag in 0..<40 {
             _ = try log.append([put(tag, bytes: 1500)])
             world.runtime.runUntilIdle()
-            #expect(world.spareNames.isEmpty)
+            #expect(world.spares.isEmpty)
         }
     }
 
@@ -372,7 +363,7 @@ import TestSupport
         #expect(appendError(log, 100)?.code == .outcomeUnknown)
         world.runtime.runUntilIdle()
         _ = try log.append([put(count)])
-        #expect(log.epoch == Epoch(2) && world.spareNames.isEmpty)
+        #expect(log.epoch == Epoch(2) && world.spares.isEmpty)
         #expect(log.segments.last?.kind == .regular)
         #expect(try world.afterPowerCut().open(Self.large).tags() == Array(0...count))
     }
@@ -382,10 +373,10 @@ import TestSupport
         let room = log.room
         try log.setCapacity(room.capacityBytes - room.segmentBudgetBytes + 3 * Self.segmentBytes)
         world.runtime.runUntilIdle()
-        #expect(world.spareNames.count == 1, "there is room for it")
+        #expect(world.spares.count == 1, "there is room for it")
         try log.setCapacity(room.capacityBytes - room.segmentBudgetBytes + 2 * Self.segmentBytes)
         world.runtime.runUntilIdle()
-        #expect(world.spareNames.isEmpty && world.segmentNames().count == 2)
+        #expect(world.spares.isEmpty && world.segmentNames().count == 2)
         #expect(log.room.segmentBytesInUse == 2 * Self.segmentBytes)
         #expect(try log.tags().count == count)
         try log.close()
@@ -402,11 +393,8 @@ import TestSupport
     private static func unnamed(segments: Int = 1) throws -> (World, Log, Int) {
         let world = World()
         let log = try world.open(large)
-        var tag = 0
-        while world.spareNames.isEmpty || log.segments.count < segments {
-            _ = try log.append([put(tag, bytes: 400)])
-            world.runtime.runUntilIdle()
-            tag += 1
+        let tag = try world.append(to: log, bytes: 400) {
+            !world.spares.isEmpty && log.segments.count >= segments
         }
         try #require(world.segmentNames().count == segments)
         return (world, log, tag)
@@ -414,8 +402,6 @@ import TestSupport
 }
 
 extension World {
-    fileprivate var spareNames: [String] { names().filter { $0.hasPrefix("spare-") } }
-
     /// How many spare files will have been removed, and how many of them before the first operation of another kind.
     fileprivate func orderOfRemovals(before kind: SimulatedOperation) -> () -> (before: Int, all: Int) {
         var (before, all) = (0, 0)

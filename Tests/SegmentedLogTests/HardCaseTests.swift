@@ -65,10 +65,7 @@ import Testing
         _ = try log.append([put(5000)])
     }
 
-    private static let large = World.small {
-        $0.capacityBytes = 640 << 10
-        $0.snapshotLimitBytes = 2048
-    }
+    private static let large = World.withSpares
 
     /// A log of so many segments of which all but the active one were let go, with the number of its events. Some of their files
     /// are kept as spares.
@@ -429,8 +426,6 @@ import Testing
 }
 
 extension World {
-    fileprivate var spares: [String] { names().filter { $0.hasPrefix("spare-") } }
-
     /// What the files take that are, or can become, segments of 16 KiB.
     fileprivate var regularSegmentBytes: UInt64 {
         UInt64((spares + segmentNames()).count { contents($0).count == 16 << 10 } << 14)

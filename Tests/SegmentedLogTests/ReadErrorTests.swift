@@ -126,12 +126,7 @@ import Testing
     @Test func theOldestSegmentIsKeptWhenNothingThatListsItCanBeRead() throws {
         var world = World()
         var log = try world.open()
-        var count = 0
-        while world.segmentNames().count < 3 {
-            _ = try log.append([put(count, bytes: 900)])
-            world.runtime.runUntilIdle()
-            count += 1
-        }
+        let count = try world.append(to: log, bytes: 900) { [world] in world.segmentNames().count == 3 }
         #expect(log.segments.count == 2, "and one that is ready")
         world = world.afterPowerCut()
         world.disk.remove(World.path + "/checkpoint")

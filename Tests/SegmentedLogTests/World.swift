@@ -33,6 +33,12 @@ final class World {
         return configuration
     }
 
+    /// With room for a few spares.
+    static let withSpares = small {
+        $0.capacityBytes = 640 << 10
+        $0.snapshotLimitBytes = 2048
+    }
+
     func open(
         _ configuration: LogConfiguration = small(), replay: (ReplayedFrame) -> Void = { _ in }
     ) throws(LogError) -> Log {
@@ -58,8 +64,13 @@ final class World {
 
     /// One event after the other, with tags from 0, until there are so many segments; the next tag.
     func append(to log: Log, until segments: Int, bytes: Int) throws -> Int {
-        var tag = 0
-        while log.segments.count < segments {
+        try append(to: log, bytes: bytes) { log.segments.count >= segments }
+    }
+
+    /// One event after the other, each with all the work that it gives rise to, until the condition holds; the next tag.
+    func append(to log: Log, from first: Int = 0, bytes: Int, until holds: () -> Bool) throws -> Int {
+        var tag = first
+        while !holds() {
             _ = try log.append([put(tag, bytes: bytes)])
             runtime.runUntilIdle()
             tag += 1
@@ -94,6 +105,8 @@ final class World {
     }
 
     func segmentNames() -> [String] { names().filter { $0.hasSuffix(".seg") } }
+
+    var spares: [String] { names().filter { $0.hasPrefix("spare-") } }
 
     /// Changes a file's bytes behind everybody's back, durably.
     func damage(_ name: String, at offset: Int, _ change: (inout UInt8) -> Void) throws {
