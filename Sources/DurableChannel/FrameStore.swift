@@ -111,6 +111,10 @@ final class FrameStore: @unchecked Sendable {
                         SequenceRange(first: sequence, end: range.firstSequence),
                         LSN(segment: range.segment, offset: range.fromOffset))
                 }
+                // The place may begin in front of what is asked for, also where the segment only says so (an opening that could not
+                // read the end of one gave the next one the first number of what it held): of that nothing is said here.
+                var range = range
+                range.firstSequence = sequence
                 return isHeld ? .unreadable(range) : .lost(range)
             }
         }

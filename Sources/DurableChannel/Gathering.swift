@@ -98,7 +98,10 @@ struct Gathering {
             case .unreadable(let range):
                 let held = rest.clamped(to: range.firstSequence..<range.endSequence)
                 ledger.lock.withLock {
-                    ledger.state.group.hold(held)
+                    // What is in memory need not be asked of the disk.
+                    let end = min(
+                        range.endSequence, ledger.state.visible, ledger.cache.next(from: held.end) ?? range.endSequence)
+                    ledger.state.group.hold(held, andBelow: end)
                     ledger.unreadableRetryAt = channel.runtime.monotonicClock() + FileChannel.retryNanoseconds
                 }
                 position = held.end
@@ -155,16 +158,24 @@ extension FileChannel {
     /// recorded, and the position stays.
     func recordLoss(_ range: DamagedRange, of events: SequenceRange) throws(ChannelError) {
         try refuseUnderStrict(range.description, LSN(segment: range.segment, offset: range.fromOffset))
+        var range = range
+        range.endSequence = lastOfLoss(range.endSequence)
         let lost = SequenceRange(first: range.firstSequence, end: range.endSequence)
         try noteLoss(lost, range.description) { () throws(LogError) in try log.record(range) }
     }
 
     /// Numbers that are missing between two whole frames.
     func recordLoss(_ range: SequenceRange, at lsn: LSN) throws(ChannelError) {
+        let range = SequenceRange(first: range.first, end: lastOfLoss(range.end))
         try refuseUnderStrict("events \(range.first)..<\(range.end) are missing", lsn)
         try noteLoss(range, "events \(range.first)..<\(range.end) are missing before \(lsn)") { () throws(LogError) in
             _ = try log.append([.loss(range, at: lsn)])
         }
+    }
+
+    /// Numbers that no event has been given cannot be lost: bytes that say so were forged.
+    private func lastOfLoss(_ end: EventSequence) -> EventSequence {
+        min(end, ledger.lock.withLock { ledger.state.visible })
     }
 
     private func noteLoss(

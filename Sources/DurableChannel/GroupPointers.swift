@@ -235,10 +235,17 @@ struct GroupPointers: Sendable {
 
     // MARK: Unreadable
 
-    /// The disk did not give a claimed range: it is held, and nobody is given it for now.
-    mutating func hold(_ range: SequenceRange) {
+    /// The disk did not give a claimed range, nor what stands behind it up to `end`: it is held, and nobody is given it for now.
+    /// What others have of it is theirs. (All at once: a place may hold a million, and a take that came to it claim by claim
+    /// would have it read anew for each.)
+    mutating func hold(_ range: SequenceRange, andBelow end: EventSequence) {
         inFlight.remove(range)
-        for part in undecided(in: range) { unreadable.insert(part) }
+        for part in undecided(in: SequenceRange(first: range.first, end: max(range.end, end))) {
+            for free in inFlight.missing(from: part) {
+                returned.remove(free)
+                unreadable.insert(free)
+            }
+        }
     }
 
     /// What could not be read is tried again, before anything else.

@@ -64,23 +64,23 @@ final class PointerLedger: @unchecked Sendable {
     }
 
     var state: ChannelState {
-        _read { yield often.value.state }
-        _modify { yield &often.value.state }
+        unsafeAddress { unsafe withUnsafePointer(to: &often.address.pointee.state) { unsafe $0 } }
+        unsafeMutableAddress { unsafe withUnsafeMutablePointer(to: &often.address.pointee.state) { unsafe $0 } }
     }
 
     var cache: TailCache {
-        _read { yield often.value.cache }
-        _modify { yield &often.value.cache }
+        unsafeAddress { unsafe withUnsafePointer(to: &often.address.pointee.cache) { unsafe $0 } }
+        unsafeMutableAddress { unsafe withUnsafeMutablePointer(to: &often.address.pointee.cache) { unsafe $0 } }
     }
 
     var counters: ChannelCounters {
-        _read { yield often.value.counters }
-        _modify { yield &often.value.counters }
+        unsafeAddress { unsafe withUnsafePointer(to: &often.address.pointee.counters) { unsafe $0 } }
+        unsafeMutableAddress { unsafe withUnsafeMutablePointer(to: &often.address.pointee.counters) { unsafe $0 } }
     }
 
     var waiting: Waiting {
-        _read { yield often.value.waiting }
-        _modify { yield &often.value.waiting }
+        unsafeAddress { unsafe withUnsafePointer(to: &often.address.pointee.waiting) { unsafe $0 } }
+        unsafeMutableAddress { unsafe withUnsafeMutablePointer(to: &often.address.pointee.waiting) { unsafe $0 } }
     }
 
     /// For the log: the state, and what it covers.

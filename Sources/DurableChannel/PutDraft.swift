@@ -38,13 +38,13 @@ final class PutDraft: @unchecked Sendable {
     }
 
     private(set) var encoder: PutEncoder {
-        _read { yield events.value.encoder }
-        _modify { yield &events.value.encoder }
+        unsafeAddress { unsafe withUnsafePointer(to: &events.address.pointee.encoder) { unsafe $0 } }
+        unsafeMutableAddress { unsafe withUnsafeMutablePointer(to: &events.address.pointee.encoder) { unsafe $0 } }
     }
 
     private var claim: RoomClaim {
-        _read { yield events.value.claim }
-        _modify { yield &events.value.claim }
+        unsafeAddress { unsafe withUnsafePointer(to: &events.address.pointee.claim) { unsafe $0 } }
+        unsafeMutableAddress { unsafe withUnsafeMutablePointer(to: &events.address.pointee.claim) { unsafe $0 } }
     }
 
     private var ledger: PointerLedger { channel.ledger }

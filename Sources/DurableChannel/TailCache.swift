@@ -73,13 +73,24 @@ struct TailCache: Sendable {
     }
 
     func find(_ sequence: EventSequence) -> RecentPut? {
+        let index = firstIndex(endingBehind: sequence)
+        return index < puts.count && puts[index].base <= sequence ? puts[index] : nil
+    }
+
+    /// The first sequence from `sequence` on that is here.
+    func next(from sequence: EventSequence) -> EventSequence? {
+        let index = firstIndex(endingBehind: sequence)
+        return index < puts.count ? max(puts[index].base, sequence) : nil
+    }
+
+    private func firstIndex(endingBehind sequence: EventSequence) -> Int {
         var low = first
         var high = puts.count
         while low < high {
             let middle = (low + high) / 2
             if puts[middle].end <= sequence { low = middle + 1 } else { high = middle }
         }
-        return low < puts.count && puts[low].base <= sequence ? puts[low] : nil
+        return low
     }
 
     /// What is decided is not asked for again.

@@ -9,6 +9,8 @@ struct CheckpointFile {
         var valid: [CheckpointSlot] = []
         var exists = false
         var slotBytes = 0
+        /// The disk did not give all of it.
+        var isUnread = false
         var remarks: [String] = []
         /// A slot of a newer version: nothing may be touched.
         var newer: FormatError?
@@ -31,6 +33,7 @@ struct CheckpointFile {
             file = try directory.open(FileNames.checkpoint, for: .reading)
             slots.slotBytes = Int(min(status.size / 2, 64 << 20)) / 4096 * 4096
         } catch {
+            slots.isUnread = error.operation == .open && error.reason == .inputOutput
             slots.remarks.append("checkpoint file not used: \(error)")
             return slots
         }
@@ -69,6 +72,7 @@ struct CheckpointFile {
                     }
                 }
             } catch {
+                slots.isUnread = true
                 slots.remarks.append("checkpoint slot \(index) not read: \(error)")
             }
         }

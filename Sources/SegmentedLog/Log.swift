@@ -80,14 +80,14 @@ public final class Log: @unchecked Sendable {
     }
 
     var state: LogState {
-        _read { yield guardedState.value }
-        _modify { yield &guardedState.value }
+        unsafeAddress { unsafe UnsafePointer(guardedState.address) }
+        unsafeMutableAddress { unsafe guardedState.address }
     }
 
     /// For groups, ascending by size.
     var buffers: [AlignedBuffer] {
-        _read { yield guardedBuffers.value }
-        _modify { yield &guardedBuffers.value }
+        unsafeAddress { unsafe UnsafePointer(guardedBuffers.address) }
+        unsafeMutableAddress { unsafe guardedBuffers.address }
     }
 
     // MARK: Appending

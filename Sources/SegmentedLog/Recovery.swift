@@ -133,6 +133,12 @@ struct Recovery {
             }
         }
         guard let best = votes.max(by: { ($0.value, $0.key.high) < ($1.value, $1.key.high) }) else {
+            guard !slots.isUnread, !opened.values.contains(where: \.isIdentityUnread) else {
+                throw LogError(
+                    .fileOperation,
+                    "the disk gives neither a segment's identity nor a checkpoint in \(directory.path), so nobody knows which log "
+                        + "this is; nothing was touched; restore the disk, or copy the directory to another one")
+            }
             throw LogError(
                 .damaged,
                 "\(directory.path) holds files of a log, but no segment and no checkpoint that says which; nothing was "

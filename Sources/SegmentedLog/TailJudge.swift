@@ -333,11 +333,24 @@ struct TailJudge {
         tail = DurableThrough(lsn: lsn, nextSequence: max(expected, proven.nextSequence))
     }
 
-    /// A segment has its whole size, durably, before it has its name. A shorter one was cut by somebody, and what it held
-    /// nobody knows: its numbers must not be used again.
+    /// What a short segment may have held behind a place must not be numbered again.
     private mutating func noteShortFile(at lsn: LSN) {
+        let (mostEvents, isWiped) = shortFile(at: lsn, index)
+        guard mostEvents > 0 else { return }
+        let end = EventSequence(expected.rawValue + mostEvents)
+        record(
+            DamagedRange(
+                isWiped ? .damaged : .shorterThanStated, lsn.segment, lsn.offset, 0, expected, end))
+        expected = end
+        mustStartFresh = true
+    }
+
+    /// A segment has its whole size, durably, before it has its name. A shorter one was cut by somebody, and what it held
+    /// nobody knows.
+    private func shortFile(at lsn: LSN, _ index: Int) -> (mostEvents: UInt64, isWiped: Bool) {
         let known = UInt64(known[lsn.segment]?.segmentBytes ?? 0)
         var missing = max(scan[index].segmentBytes, known) - scan[index].readableEnd
+        let window = index == self.index ? window : scan[index].window()
         // So it is with one that has its size, and neither its identity nor a frame: none behind the place where replay began,
         // and none that ends there.
         let isOwn = scan[index].identity?.life == scan[index].life
@@ -350,15 +363,9 @@ struct TailJudge {
                 scan.compactMap { $0.identity?.segmentBytes }.max() ?? UInt64(SpaceBudget.smallestSegmentBytes))
         }
         #if PlantedBugs
-            if PlantedBug.skipJumpOverLoss.isPlanted { return }
+            if PlantedBug.skipJumpOverLoss.isPlanted { return (0, isWiped) }
         #endif
-        guard missing > 0 else { return }
-        let end = EventSequence(expected.rawValue + missing * Self.mostEventsPerByte)
-        record(
-            DamagedRange(
-                isWiped ? .damaged : .shorterThanStated, lsn.segment, lsn.offset, 0, expected, end))
-        expected = end
-        mustStartFresh = true
+        return (missing * Self.mostEventsPerByte, isWiped)
     }
 
     /// Nobody proves what stands here, and the disk does not show all of it: it may be the last that was acknowledged, and the
@@ -462,10 +469,13 @@ struct TailJudge {
     private mutating func damageToStatement() {
         let next = max(proven.nextSequence, expected)
         if proven.lsn.segment == scan[index].number {
-            lost(false, to: proven.lsn.offset, endSequence: next)
+            // What it held behind the statement, acknowledged as well, went with the rest.
+            let behind = shortFile(at: proven.lsn, index).mostEvents
+            lost(false, to: proven.lsn.offset, endSequence: EventSequence(next.rawValue + behind))
             offset = proven.lsn.offset
-        } else if scan.contains(where: { $0.number == proven.lsn.segment }) {
-            lost(false, to: 0, endSequence: next)
+        } else if let later = scan.firstIndex(where: { $0.number == proven.lsn.segment }) {
+            let behind = shortFile(at: proven.lsn, later).mostEvents
+            lost(false, to: 0, endSequence: EventSequence(next.rawValue + behind))
         } else {
             endEntry(at: offset)
             return missingToTheEnd(proven.lsn.segment)

@@ -78,6 +78,61 @@ import Testing
         #expect(try Self.takeAll(world, world.open()).sorted() == Array(0..<puts.count + 4))
     }
 
+    /// Row 24: an opening that got neither the end of a segment nor the one behind it has skipped numbers for both. When the disk
+    /// gives them again, there was nothing at those numbers; what was there in front of them is not given up with them.
+    @Test func numbersThatWereSkippedCostNothingThatIsThereAfterAll() throws {
+        var world = World()
+        var channel = try world.open()
+        var count = 0
+        while !world.segmentNames().contains(World.segment(2)) {
+            try channel.put(tags: [count], bytes: 600)
+            count += 1
+        }
+        let last = try #require(try world.frames().last { $0.header.type == .put })
+        try #require(last.segment == 1)
+        world = world.afterPowerCut(seed: 38)
+        world.disk.faults.add(Self.unreadable(1, UInt64(last.offset)..<UInt64(24 << 10)))
+        world.disk.faults.add(Self.unreadable(2, 8192..<UInt64(24 << 10)))
+        channel = try world.open()
+        for tag in count..<count + 2 { try channel.put(tags: [tag], bytes: 600) }
+        // So that the next opening does not come by it.
+        try channel.checkpoint()
+        world = world.afterPowerCut(seed: 39)
+        channel = try world.open()
+        #expect(Array(try channel.beginTake(maxEvents: 1000).events).tags == Array(0..<count + 2))
+        // What that take met is recorded, and it was not committed.
+        world = world.afterPowerCut(seed: 40)
+        #expect(try Self.takeAll(world, world.open()) == Array(0..<count + 2))
+    }
+
+    /// Row 24: where nobody knows how much a place holds, its numbers are many; a take comes by all of them at once.
+    @Test func aTakeAsksTheDiskOnceForAPlaceThatItDoesNotGiveHoweverManyEventsMayStandThere() throws {
+        var options = SimulatedDisk.Options()
+        options.countsReads = true
+        var world = World(SimulatedDisk(options))
+        var channel = try world.open()
+        for tag in 0..<20 { try channel.put(tags: [tag], bytes: 100) }
+        let first = try world.frame(holding: 2)
+        world = world.afterPowerCut(seed: 37)
+        world.disk.faults.add(Self.unreadable(1, UInt64(first.offset)..<UInt64(24 << 10)))
+        channel = try world.open()
+        #expect(channel.metrics.heldEvents > 100_000)
+        let before = world.disk.operationCount
+        var tags: [Int] = []
+        for _ in 0..<4 {
+            let take = try channel.beginTake(maxEvents: 1)
+            tags += Array(take.events).tags
+            try take.commit()
+        }
+        #expect(tags == [0])
+        #expect(channel.metrics.unreadableEvents > 100_000)
+        #expect(world.disk.operationCount - before < 2000)
+        world.disk.faults.removeAll()
+        world.runtime.advance(by: 600_000_000_000)
+        tags += try Self.takeAll(world, channel)
+        #expect(tags == Array(0..<20))
+    }
+
     /// Row 24: the end of a segment and the beginning of the next one; what can be read is taken meanwhile.
     @Test(arguments: [false, true]) func aHoleOverASegmentBorderComesBackWhole(_ isReopened: Bool) throws {
         var world = World()

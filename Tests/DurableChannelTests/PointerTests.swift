@@ -164,8 +164,13 @@ import Testing
                 model.set(range, .lost, where: Model.isOpen)
             case 9:
                 guard let claim = group.claim(3, below: EventSequence(visible)) else { continue }
-                group.hold(claim.range)
+                // With what nobody has of what stands behind it.
+                let end = min(visible, claim.range.end.rawValue + random.next() % 6)
+                group.hold(claim.range, andBelow: EventSequence(end))
                 model.set(Self.numbers(claim.range), .unreadable)
+                if end > claim.range.end.rawValue {
+                    model.set(claim.range.end.rawValue..<end, .unreadable) { $0 == .free }
+                }
             case 10:
                 group.retryUnreadable()
                 model.set(1..<visible, .free) { $0 == .unreadable }

@@ -50,6 +50,17 @@ import Testing
         #expect(try log.readings() == texts(0...59))
     }
 
+    /// Row 24: what the disk does not give is not damage, and nobody is told to move it away.
+    @Test func aDiskThatGivesNothingAtAllIsAnErrorOfTheDiskAndNothingIsTouched() throws {
+        let world = try World.killed()
+        world.disk.faults.add(Fault(.read, errno: EIO, count: Fault.forever))
+        let hash = world.disk.liveHash
+        #expect(openingError(world)?.code == .fileOperation)
+        #expect(world.disk.liveHash == hash)
+        world.disk.faults.removeAll()
+        #expect(try world.open().readings() == texts(0...59))
+    }
+
     /// Row 24: the page is in the middle, so that later frames vouch for what cannot be read.
     @Test func aPageThatCannotBeReadIsHeldAndReportedAndTheRestIsServed() throws {
         let configuration = World.small {
