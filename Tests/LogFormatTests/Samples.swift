@@ -197,8 +197,8 @@ enum Samples {
             self.reencoded = reencoded
         }
 
-        init(_ name: String, _ bytes: [UInt8], kind: DecodeInput.Kind) {
-            self.init(name, bytes, hasChecksum: false) { try DecodeInput.reencoded(kind, $0) }
+        init(_ name: String, _ bytes: [UInt8], kind: FrameInput.Kind) {
+            self.init(name, bytes, hasChecksum: false) { try FrameInput.reencoded(kind, $0) }
         }
     }
 }

@@ -1,6 +1,8 @@
-/// libFuzzer's entry: one input. Everything is in ``DecodeInput``, which the tests share.
+import DecoderInputs
+
+/// libFuzzer's entry: one input. Everything is in ``FrameInput``, which the tests share.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzFrame(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    unsafe DecodeInput.run([UInt8](UnsafeBufferPointer(start: bytes, count: count)))
+    unsafe FrameInput.run([UInt8](UnsafeBufferPointer(start: bytes, count: count)))
     return 0
 }

@@ -1,39 +1,57 @@
+import DecoderInputs
 import LogFormat
 
-/// Seeds of `FuzzFrame`: each structure and each frame type once, as the encoders write it, behind the byte that says
-/// what it is (the numbers are those of `DecodeInput.Kind`).
+/// Seeds of the decoders' targets: each structure and each frame type once, as the encoders write it, behind the byte that
+/// says what it is.
 enum FrameSeeds {
-    struct Seed {
-        let name: String
-        let bytes: [UInt8]
-    }
-
     static func all() throws -> [Seed] {
         var seeds: [Seed] = []
         for payload in try payloads() {
             let frame = frame(payload)
             let name = "\(payload.type)-\(payload.compression)-\(payload.eventCount)"
-            seeds.append(Seed(name: "frame-\(name)", bytes: [0] + place + frame))
-            seeds.append(Seed(name: "repaired-\(name)", bytes: [1] + place + frame))
+            for kind in [FrameInput.Kind.frame, .repairedFrame] {
+                seeds.append(Seed("FuzzFrame", "\(kind)-\(name)", [kind.rawValue] + place + frame))
+            }
+        }
+        for (kind, bytes) in try structures() {
+            seeds.append(Seed("FuzzFrame", "structure-\(kind)", [kind.rawValue] + bytes))
         }
         let block = IdentityBlock(
             logUUID: life.logUUID, segment: life.segment, salt: life.salt, segmentBytes: 1 << 20, creationTime: 1,
             openings: [EpochOpening(epoch: Epoch(5), nonce: 6, cut: durable, segment: durable.lsn.segment)])
-        let slot = CheckpointSlot(
-            slot: 0, logUUID: life.logUUID, generation: 1, durableThrough: durable, time: 1, snapshot: try snapshot())
-        let structures: [[UInt8]] = [
-            block.encode(), block.encode(), try slot.encode(), try slot.encode(), try snapshot().encode(),
-            try open.encode(), try seal.encode(), try lease.encode(), try drop.encode(), try loss.encode(),
-            try deliveryCount.encode(), try client.encode(), try put.encode(for: .put),
-            try take.encode(for: .takeCommit), try bookmarks.encode(for: .bookmark), try event.encode(),
-            try bookmark.encode(), try range.encode(),
-            [4, 2] + (try TransactionBatch(type: .put, transactions: [put, put]).encode()),
-            [0, 1] + (try take.encode(for: .takeCommit)), [0, 1] + (try bookmarks.encode(for: .bookmark)),
-        ]
-        for (index, bytes) in structures.enumerated() {
-            seeds.append(Seed(name: "structure-\(index + 2)", bytes: [UInt8(index + 2)] + bytes))
+        for mode in IdentityInput.Mode.allCases {
+            let bytes = mode == .raw ? block.encode() : Array(block.encode().prefix(192))
+            seeds.append(Seed("FuzzIdentity", "\(mode)", [mode.rawValue] + bytes))
+        }
+        for mode in SnapshotInput.Mode.allCases {
+            let bytes = mode == .client ? try client.encode() : try snapshot().encode()
+            seeds.append(Seed("FuzzSnapshot", "\(mode)", [mode.rawValue] + bytes))
+        }
+        let slots = try [0, 1].map { (slot: UInt32) in
+            try CheckpointSlot(
+                slot: slot, logUUID: life.logUUID, generation: UInt64(slot) + 1, durableThrough: durable, time: 1,
+                snapshot: try snapshot()
+            ).encode()
+        }
+        for mode in CheckpointInput.Mode.allCases {
+            let bytes = mode == .file ? slots[0] + slots[1] : slots[0]
+            seeds.append(Seed("FuzzCheckpoint", "\(mode)", [mode.rawValue] + bytes))
         }
         return seeds
+    }
+
+    private static func structures() throws -> [(FrameInput.Kind, [UInt8])] {
+        [
+            (.snapshot, try snapshot().encode()), (.openRecord, try open.encode()), (.sealRecord, try seal.encode()),
+            (.leaseRecord, try lease.encode()), (.dropRecord, try drop.encode()), (.lossRecord, try loss.encode()),
+            (.deliveryCountRecord, try deliveryCount.encode()), (.clientState, try client.encode()),
+            (.put, try put.encode(for: .put)), (.takeCommit, try take.encode(for: .takeCommit)),
+            (.bookmarks, try bookmarks.encode(for: .bookmark)), (.event, try event.encode()),
+            (.bookmark, try bookmark.encode()), (.sequenceRange, try range.encode()),
+            (.putBatch, [4, 2] + (try TransactionBatch(type: .put, transactions: [put, put]).encode())),
+            (.takeCommitBatch, [0, 1] + (try take.encode(for: .takeCommit))),
+            (.bookmarkBatch, [0, 1] + (try bookmarks.encode(for: .bookmark))),
+        ]
     }
 
     private static let life = SegmentLife(logUUID: LogUUID(high: 1, low: 2), salt: 3, segment: SegmentNumber(4))

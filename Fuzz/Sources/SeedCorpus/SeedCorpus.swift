@@ -1,6 +1,6 @@
 import Glibc
 
-/// Writes the seeds of a fuzz target into a directory, one file each: `SeedCorpus DIR`.
+/// Writes the seeds of all fuzz targets, one file each, into a directory for each target: `SeedCorpus DIR`.
 @main
 struct SeedCorpus {
     static func main() { exit(run(CommandLine.arguments)) }
@@ -11,23 +11,18 @@ struct SeedCorpus {
             return 64
         }
         do {
-            for seed in try FrameSeeds.all() {
-                guard write(seed.bytes, to: "\(arguments[1])/\(seed.name)") else {
-                    print("cannot write \(seed.name) in \(arguments[1])")
+            for seed in try FrameSeeds.all() + RealLogs.all() + ChannelSeeds.all {
+                let folder = "\(arguments[1])/\(seed.target)"
+                unsafe mkdir(folder, 0o700)
+                guard Files.write(seed.bytes, to: "\(folder)/\(seed.name)") else {
+                    print("cannot write \(seed.name) in \(folder)")
                     return 74
                 }
             }
             return 0
         } catch {
-            print("a seed does not encode: \(error)")
+            print("a seed cannot be made: \(error)")
             return 70
         }
-    }
-
-    private nonisolated static func write(_ bytes: [UInt8], to path: String) -> Bool {
-        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        return unsafe Glibc.write(descriptor, bytes, bytes.count) == bytes.count
     }
 }

@@ -3,7 +3,7 @@ import LogFormat
 // Whole payloads of transactions. There are three readers of them (decoding, indexing, heads) and two writers; they must
 // agree on every input.
 
-extension DecodeInput {
+extension FrameInput {
     /// The input is the two counts of a frame's header, a byte each, and the payload.
     static func batch(_ input: [UInt8], _ type: FrameType) {
         guard input.count >= 2 else { return }
@@ -27,17 +27,17 @@ extension DecodeInput {
         switch batch {
         case .failure(let error):
             // Of a put's events the heads know nothing.
-            require(type == .put || heads == .failure(error), "heads do not say \(error)")
+            Promise.require(type == .put || heads == .failure(error), "heads do not say \(error)")
             guard type == .put else { return }
-            if case .failure(let other) = index { require(other == error, "\(error), indexed: \(other)") }
-            if case .success = index { require(false, "indexed in spite of: \(error)") }
+            if case .failure(let other) = index { Promise.require(other == error, "\(error), indexed: \(other)") }
+            if case .success = index { Promise.require(false, "indexed in spite of: \(error)") }
         case .success(let batch):
-            require((try? batch.encode()) == raw, "\(type) is not canonical")
-            require(heads == .success(batch.transactions.map(head)), "heads are not those of the transactions")
+            Promise.require((try? batch.encode()) == raw, "\(type) is not canonical")
+            Promise.require(heads == .success(batch.transactions.map(head)), "heads are not those of the transactions")
             guard type == .put else { return }
-            guard let index = try? index.get() else { return require(false, "decoded, but not indexed") }
+            guard let index = try? index.get() else { return Promise.require(false, "decoded, but not indexed") }
             views(raw, index, batch.transactions.flatMap(\.events))
-            require(batch.transactions.flatMap(encodedAgain) == raw, "the encoder writes other bytes")
+            Promise.require(batch.transactions.flatMap(encodedAgain) == raw, "the encoder writes other bytes")
         }
     }
 
@@ -50,18 +50,18 @@ extension DecodeInput {
 
     /// Every view says what its event says.
     private static func views(_ raw: [UInt8], _ index: PutFrameIndex, _ events: [Event]) {
-        require(index.count == events.count, "another number of events")
+        Promise.require(index.count == events.count, "another number of events")
         for (number, event) in events.enumerated() {
             let view = EventView(raw: raw, place: index.place(number))
-            require(view.event == event, "another event")
-            require(view.headers == event.headers && view.extensions == event.extensions, "other parts")
-            require(Array(view.body) == event.body && view.bodyBytes == event.body.count, "another body")
-            require(view.withBody { $0.byteCount } == event.body.count, "another length")
-            require(view.encodedBytes == event.encodedBytes, "another encoded length")
+            Promise.require(view.event == event, "another event")
+            Promise.require(view.headers == event.headers && view.extensions == event.extensions, "other parts")
+            Promise.require(Array(view.body) == event.body && view.bodyBytes == event.body.count, "another body")
+            Promise.require(view.withBody { $0.byteCount } == event.body.count, "another length")
+            Promise.require(view.encodedBytes == event.encodedBytes, "another encoded length")
             for header in event.headers {
-                require(view.header(header.key).map { Array($0) } == header.value, "another value")
+                Promise.require(view.header(header.key).map { Array($0) } == header.value, "another value")
             }
-            require(view.header("") == nil, "a header without a key")
+            Promise.require(view.header("") == nil, "a header without a key")
         }
     }
 

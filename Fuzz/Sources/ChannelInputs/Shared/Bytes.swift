@@ -1,0 +1,1 @@
+../../DecoderInputs/Bytes.swift

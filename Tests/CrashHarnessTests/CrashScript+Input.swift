@@ -1,0 +1,1 @@
+../../Fuzz/Sources/ChannelInputs/Script/CrashScript+Input.swift

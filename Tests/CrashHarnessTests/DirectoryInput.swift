@@ -1,0 +1,1 @@
+../../Fuzz/Sources/ChannelInputs/Directory/DirectoryInput.swift

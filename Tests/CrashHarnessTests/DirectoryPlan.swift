@@ -1,0 +1,1 @@
+../../Fuzz/Sources/ChannelInputs/Directory/DirectoryPlan.swift

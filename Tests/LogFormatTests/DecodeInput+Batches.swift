@@ -1,1 +1,0 @@
-../../Fuzz/Sources/FuzzFrame/DecodeInput+Batches.swift

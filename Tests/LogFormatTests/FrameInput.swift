@@ -1,0 +1,1 @@
+../../Fuzz/Sources/DecoderInputs/FrameInput.swift
