@@ -31,6 +31,7 @@ let package = Package(
         .library(name: "DurableChannel", targets: ["DurableChannel"]),
         .library(name: "LineTransfer", targets: ["LineTransfer"]),
         .library(name: "CrashHarness", targets: ["CrashHarness"]),
+        .library(name: "ProcessHarness", targets: ["ProcessHarness"]),
         .executable(name: "sluice", targets: ["sluice"]),
         .executable(name: "walbench", targets: ["walbench"]),
         .executable(name: "walcrash", targets: ["walcrash"]),
@@ -65,13 +66,19 @@ let package = Package(
             dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO"],
             swiftSettings: strict),
 
+        .target(
+            name: "ProcessHarness",
+            dependencies: ["CrashHarness", "SimulatedFileIO", "DurableChannel", "LogFormat", "FileIO"],
+            swiftSettings: strict),
+
         // Verbs, options and their help, for the commands.
         .target(name: "CommandOptions", swiftSettings: strict),
         .executableTarget(
             name: "sluice", dependencies: ["LineTransfer", "DurableChannel", "FileIO", "CommandOptions"],
             swiftSettings: strict),
         .executableTarget(
-            name: "walcrash", dependencies: ["CrashHarness", "CommandOptions", "LogFormat", "FileIO"],
+            name: "walcrash",
+            dependencies: ["ProcessHarness", "CrashHarness", "CommandOptions", "LogFormat", "FileIO"],
             swiftSettings: strict),
         .executableTarget(
             name: "walbench", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],

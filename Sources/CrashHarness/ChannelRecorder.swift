@@ -5,7 +5,7 @@ package import SimulatedFileIO
 
 /// Runs clients on a channel, each a thread of its own in an order that the seed decides, and notes the disk and the model
 /// before each storage operation.
-package final class ChannelRecorder: @unchecked Sendable {
+package final class ChannelRecorder: ScriptStage, @unchecked Sendable {
     package struct Moment {
         package var disk: SimulatedDisk
         package var model: ChannelModel
@@ -125,7 +125,7 @@ package final class ChannelRecorder: @unchecked Sendable {
         let take = try channel.beginTake(maxEvents: ChannelSweep.everything, maxBytes: .max)
         let found = try model.identify(take.events)
         take.rollback()
-        object(model.settle(on: found, bookmarks: channel.bookmark, channel.metrics))
+        object(model.settle(on: found, bookmarks: channel.bookmark, .init(channel.metrics)))
         model.deliver(found, leaseStep: configuration.leaseStep)
     }
 
@@ -161,13 +161,13 @@ package final class ChannelRecorder: @unchecked Sendable {
 
     // MARK: Puts
 
-    /// One transaction, with a bookmark of the client's own (and one that several set), and a producer's stamp. The answer's
-    /// receipt, or nil when it was not acknowledged.
+    /// One transaction, with a bookmark of the client's own (and one that several set), and a producer's stamp. False when it
+    /// was not acknowledged.
     @discardableResult
     package func put(
         _ client: Int, _ count: Int = 3, bytes: Int = 300, bookmark: Bool = true, shared: Bool = false,
         stamped: Bool = true
-    ) -> PutReceipt? {
+    ) -> Bool {
         let number = (putNumbers[client] ?? firstStamp) + 1
         var put = ChannelModel.Put(count: count, bytes: bytes, floor: model.acknowledgedEnd)
         if stamped {
@@ -175,12 +175,12 @@ package final class ChannelRecorder: @unchecked Sendable {
             put.stamp = ProducerStamp(id: .client(client), sequence: number)
         }
         let value = "put \(model.puts.count) of \(client)"
-        if bookmark { put.bookmarks.append(.init(name: "source-\(client)", value: value)) }
-        if shared { put.bookmarks.append(.init(name: "shared", value: value)) }
+        if bookmark { put.bookmarks.append(.init(name: BookmarkName.source(client), value: value)) }
+        if shared { put.bookmarks.append(.init(name: BookmarkName.shared, value: value)) }
         return commit(put)
     }
 
-    private func commit(_ put: ChannelModel.Put) -> PutReceipt? {
+    private func commit(_ put: ChannelModel.Put) -> Bool {
         // The events are tagged with the number that the put is going to have; when they had to wait for room, and others
         // began theirs meanwhile, once more.
         while true {
@@ -192,14 +192,14 @@ package final class ChannelRecorder: @unchecked Sendable {
                 put.count = transaction.eventCount
                 guard index == model.puts.count, put.count > 0 else {
                     transaction.rollback()
-                    if put.count == 0 { return nil }
+                    if put.count == 0 { return false }
                     continue
                 }
                 _ = model.beginPut(put)
                 return end(index, transaction)
             } catch {
                 noteError(error)
-                return nil
+                return false
             }
         }
     }
@@ -215,7 +215,7 @@ package final class ChannelRecorder: @unchecked Sendable {
         return transaction
     }
 
-    private func end(_ index: Int, _ transaction: consuming PutTransaction) -> PutReceipt? {
+    private func end(_ index: Int, _ transaction: consuming PutTransaction) -> Bool {
         do throws(ChannelError) {
             let receipt = try transaction.commit()
             object(model.place(index, at: receipt.sequences.lowerBound))
@@ -223,11 +223,11 @@ package final class ChannelRecorder: @unchecked Sendable {
                 object("put \(index) got \(receipt)")
             }
             model.endPut(index, .done)
-            return receipt
+            return true
         } catch {
             model.endPut(index, error.code == .outcomeUnknown ? .unknown : .refused)
             noteError(error)
-            return nil
+            return false
         }
     }
 
@@ -262,7 +262,7 @@ package final class ChannelRecorder: @unchecked Sendable {
 
     /// A bookmark without events.
     package func bookmark(_ client: Int) {
-        let name = "alone-\(client)"
+        let name = BookmarkName.alone(client)
         let place = model.setters[name]?.count ?? 0
         let value = "\(place) of \(client) at \(model.version)"
         model.setters[name, default: []].append(.alone(value: value, .none, ended: 0))
@@ -303,33 +303,26 @@ package final class ChannelRecorder: @unchecked Sendable {
 
     private func check(_ events: TakenEvents) {
         var last: UInt64 = 0
+        // Takers pass by what is being dropped; when that fails, it may be marked as far as the lease goes.
+        let leaseReaches = model.dropsOldest && errorCount > 0
         for event in events {
             let sequence = event.sequence.rawValue
             if sequence <= last { object("\(sequence) is handed out behind \(last)") }
             last = sequence
             let (tag, objection) = tagOf(event, model)
             object(objection)
-            if let tag {
-                let (index, place) = tag.quotientAndRemainder(dividingBy: ChannelModel.tagStride)
-                object(model.place(index, at: sequence - UInt64(place)))
-            }
-            if model.handedOut.contains(sequence), !event.isRedelivered {
-                object("\(sequence) comes again without mark")
-            }
-            // Takers pass by what is being dropped; when that fails, it may be marked as far as the lease goes.
-            let mayBeMarked = sequence < markedBefore || model.dropsOldest && errorCount > 0
-            if !model.handedOut.contains(sequence), !mayBeMarked, event.isRedelivered {
-                object("\(sequence) comes for the first time, with the mark")
-            }
-            for take in model.takes where take.events.contains(sequence) {
-                if take.answer == .done { object("\(sequence) was taken and is handed out again") }
-                if take.answer == .none { object("\(sequence) is handed out to two takers") }
+            let given = ChannelModel.Given(sequence: sequence, tag: tag, isMarked: event.isRedelivered)
+            model.objections(to: given, markedBefore: leaseReaches ? .max : markedBefore).forEach(object)
+            for take in model.takes where take.answer == .none && take.events.contains(sequence) {
+                object("\(sequence) is handed out to two takers")
             }
         }
     }
 
-    package func commit(_ take: Open, deadLetters: Int = 0, bookmark client: Int? = nil) {
-        guard var transaction = take.transaction.take() else { return }
+    /// False when it was not acknowledged.
+    @discardableResult
+    package func commit(_ take: Open, deadLetters: Int = 0, bookmark client: Int? = nil) -> Bool {
+        guard var transaction = take.transaction.take() else { return false }
         do throws(ChannelError) {
             for sequence in take.events.prefix(deadLetters) {
                 try transaction.deadLetter(EventSequence(sequence))
@@ -337,15 +330,18 @@ package final class ChannelRecorder: @unchecked Sendable {
             }
             if let client {
                 let value = "take \(take.number)"
-                try transaction.setBookmark("sink-\(client)", Array(value.utf8))
-                model.takes[take.number].bookmark = .init(name: "sink-\(client)", value: value)
+                let name = BookmarkName.sink(client)
+                try transaction.setBookmark(name, Array(value.utf8))
+                model.takes[take.number].bookmark = .init(name: name, value: value)
             }
             model.beginCommit(take.number)
             try transaction.commit()
             model.endCommit(take.number, .done)
+            return true
         } catch {
             model.endCommit(take.number, error.code == .outcomeUnknown ? .unknown : .refused)
             noteError(error)
+            return false
         }
     }
 
@@ -368,7 +364,7 @@ package final class ChannelRecorder: @unchecked Sendable {
         }
     }
 
-    func synchronize() {
+    package func synchronize() {
         let begun = model.version
         do throws(ChannelError) {
             try channel.synchronize()
@@ -384,17 +380,17 @@ package final class ChannelRecorder: @unchecked Sendable {
 
     // MARK: Everything else
 
-    func resize(bytes: UInt64) {
+    package func resize(bytes: UInt64) {
         mayBeSmaller = true
         do throws(ChannelError) { try channel.resize(capacityBytes: bytes) } catch { noteError(error) }
     }
 
-    func resize(events: UInt64?) {
+    package func resize(events: UInt64?) {
         do throws(ChannelError) { try channel.resize(capacityEvents: events) } catch { noteError(error) }
     }
 
     /// Another process on this disk opens the channel, and then this one does again: both must be refused (rows 30, 31).
-    func intrude() {
+    package func intrude() {
         for other in [SimulatedFileSystem(disk: world.disk, runtime: world.runtime), world.fileSystem] {
             do throws(ChannelError) {
                 _ = try FileChannel.open(
@@ -407,6 +403,13 @@ package final class ChannelRecorder: @unchecked Sendable {
             }
         }
     }
+
+    package func eventCount(_ take: Open) -> Int { take.events.count }
+    package func jumpWallClock(milliseconds: Int) {
+        world.runtime.jumpWallClock(by: Int64(milliseconds) * 1_000_000)
+    }
+    package func yield() { runtime.yield() }
+    package func sleep(milliseconds: Int) { runtime.sleep(UInt64(milliseconds) * 1_000_000) }
 
     /// Errors that the workload did not ask for.
     package var expectedErrors: Set<ChannelError.Code> = []

@@ -204,7 +204,7 @@ package final class ChannelSweep {
             let found = try model.identify(take.events)
             take.rollback()
             var settled = model
-            let objection = settled.settle(on: found, bookmarks: channel.bookmark, channel.metrics)
+            let objection = settled.settle(on: found, bookmarks: channel.bookmark, .init(channel.metrics))
             let report = channel.recoveryReport
             coverage.note(report)
             if let objection {

@@ -1,13 +1,13 @@
 internal import DurableChannel
-internal import LogFormat
+package import LogFormat
 
 /// The event of a tag: its body is made from the tag.
-func event(_ tag: Int, bytes: Int) -> Event {
+package func event(_ tag: Int, bytes: Int) -> Event {
     Event(headers: ["tag": "\(tag)"], body: body(tag, bytes: bytes))
 }
 
 /// Every third is half as long; every second can be compressed.
-func body(_ tag: Int, bytes: Int) -> [UInt8] {
+package func body(_ tag: Int, bytes: Int) -> [UInt8] {
     let count = tag % 3 == 2 ? bytes / 2 : bytes
     if tag % 2 == 0 { return [UInt8](repeating: UInt8(truncatingIfNeeded: tag &* 31), count: count) }
     var state = UInt64(tag) &* 0x9E37_79B9_7F4A_7C15
@@ -28,4 +28,15 @@ func tagOf(_ event: TakenEvent, _ model: ChannelModel) -> (Int?, String?) {
         return (tag, "\(event.sequence), event \(tag), has another body")
     }
     return (tag, nil)
+}
+
+/// The bookmarks that clients of scripts set, each under its own name but for one.
+package enum BookmarkName {
+    package static let shared = "shared"
+    /// With a put.
+    package static func source(_ client: Int) -> String { "source-\(client)" }
+    /// With a take.
+    package static func sink(_ client: Int) -> String { "sink-\(client)" }
+    /// By itself.
+    package static func alone(_ client: Int) -> String { "alone-\(client)" }
 }

@@ -49,16 +49,7 @@ func sweepWorkloads(_ arguments: Arguments, _ verb: VerbTable) throws {
 /// `walcrash replay`.
 func replay(_ arguments: Arguments, _ verb: VerbTable) throws {
     let path = arguments.operands[0]
-    guard let text = contents(of: path) else {
-        throw FileFailure(description: "\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
-    }
-    let script: CrashScript
-    do throws(ScriptError) { script = try CrashScript(parsing: text) } catch {
-        throw UsageError("\(path), \(error)", verb)
-    }
-    guard !script.lives.isEmpty else {
-        throw UsageError("\(path) has no life in it: there is nothing to look at", verb)
-    }
+    let script = try script(at: path, verb)
     Trap.note([script.seed])
     let report = ChannelHarness.replay(script)
     if report.coverage.states == 0 {
@@ -69,6 +60,21 @@ func replay(_ arguments: Arguments, _ verb: VerbTable) throws {
     let result = Result(name: path, report: report)
     try say(arguments.text("--format") == "json" ? result.json.rendered : result.text)
     if report.broken != nil { throw PromiseBroken() }
+}
+
+/// A script as it was written down, with one life at the least.
+func script(at path: String, _ verb: VerbTable) throws -> CrashScript {
+    guard let text = contents(of: path) else {
+        throw FileFailure(description: "\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
+    }
+    let script: CrashScript
+    do throws(ScriptError) { script = try CrashScript(parsing: text) } catch {
+        throw UsageError("\(path), \(error)", verb)
+    }
+    guard !script.lives.isEmpty else {
+        throw UsageError("\(path) has no life in it: there is nothing to look at", verb)
+    }
+    return script
 }
 
 /// `walcrash show`.

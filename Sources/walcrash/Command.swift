@@ -18,6 +18,12 @@ func run(_ arguments: ArraySlice<String>) -> Never {
             case "mutants": try runMutants(arguments, verb)
             case "mutant": try runMutant(arguments, verb)
             case "replay": try replay(arguments, verb)
+            case "kill": try killProcesses(arguments, verb)
+            case "calls": try failCalls(arguments, verb)
+            case "life": try live(arguments, verb)
+            case "intruder": try intrude(arguments, verb)
+            case "bits": try runBits(arguments, verb)
+            case "bits-life": try runBitsLife(arguments, verb)
             case "show": try show(arguments, verb)
             default: try list(arguments)
             }

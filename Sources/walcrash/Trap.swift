@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// A trap in the engine is a finding, too: its last words are the seeds that were being run.
+/// A trap in the engine is a finding, too: its last words are the seeds that were being run, or whatever else has a number.
 enum Trap {
     private static let seeds = Seeds()
 
@@ -9,6 +9,7 @@ enum Trap {
     private final class Seeds: Sendable {
         let first = Atomic<UInt64>(0), second = Atomic<UInt64>(0), third = Atomic<UInt64>(0), fourth = Atomic<UInt64>(0)
         let count = Atomic<Int>(0)
+        let areVariants = Atomic<Bool>(false)
     }
 
     static func note(_ running: [UInt64]) {
@@ -25,7 +26,9 @@ enum Trap {
         }
     }
 
-    static func arm() {
+    /// - Parameter variants: the numbers are no seeds, but those of variants of `walcrash bits`.
+    static func arm(variants: Bool = false) {
+        seeds.areVariants.store(variants, ordering: .relaxed)
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] {
             signal(number) { number in
                 Trap.tell()
@@ -38,7 +41,8 @@ enum Trap {
     /// In a signal handler: no memory is taken.
     private static func tell() {
         let count = seeds.count.load(ordering: .relaxed)
-        put("\nwalcrash: the engine trapped; it was running seed")
+        put("\nwalcrash: the engine trapped; it was running ")
+        if seeds.areVariants.load(ordering: .relaxed) { put("variant") } else { put("seed") }
         if count > 0 { put(seeds.first.load(ordering: .relaxed)) }
         if count > 1 { put(seeds.second.load(ordering: .relaxed)) }
         if count > 2 { put(seeds.third.load(ordering: .relaxed)) }

@@ -1,9 +1,14 @@
 import CommandOptions
+import ProcessHarness
 
 /// Everything that `walcrash` understands.
 let table = CommandTable(
-    name: "walcrash", summary: "crashes a channel on a simulated disk, and looks at what is left",
-    verbs: [runVerb, sweepVerb, mutantsVerb, mutantVerb, replayVerb, showVerb, listVerb],
+    name: "walcrash",
+    summary: "crashes a channel, on a simulated disk or by killing real processes, and looks at what is left",
+    verbs: [
+        runVerb, sweepVerb, killVerb, callsVerb, bitsVerb, mutantsVerb, replayVerb, showVerb, listVerb, lifeVerb,
+        intruderVerb, bitsLifeVerb, mutantVerb,
+    ],
     notes: """
         A state is what a crash leaves on the disk, together with what clients had been told; each is counted once in
         a script. After a broken promise a script that breaks it again is written down; replay runs it.
@@ -48,6 +53,79 @@ private let sweepVerb = VerbTable(
             help: "every so many states are also crashed inside recovery (default: 8)"),
         jobs, keep, format,
     ])
+
+private let directory = Option("--dir", .text, "D", help: "works in new folders of this directory, which must be there")
+
+private let killVerb = VerbTable(
+    name: "kill", operands: [],
+    summary: "real processes that put and take, killed with SIGKILL at random times and at random storage operations",
+    options: [
+        directory,
+        Option("--kills", .number(1...1_000_000), "N", help: "end when so many were killed (default: 1000)"),
+        Option("--seed", .number(0...UInt64.max), "S", help: "the first one; they are counted up (default: 1)"),
+        Option(
+            "--on", .choice(["directory"] + Volume.Kind.allCases.map(\.rawValue)), "KIND",
+            help:
+                "only in the directory itself, or only on small volumes of this kind (default: half of the kills in the "
+                + "directory, the rest on ext4, xfs and btrfs images and tmpfs with few blocks or inodes, which takes root)"
+        ),
+        jobs, format,
+    ])
+
+private let callsVerb = VerbTable(
+    name: "calls", operands: [],
+    summary: "a standard workload in which each system call on the channel's files fails, with strace",
+    options: [
+        directory,
+        Option("--every", .number(1...1_000_000), "K", help: "only every so many of the variants (default: 1)"),
+        Option("--only", .text, "VARIANT", help: "only this one, as a report names it"),
+        jobs, format,
+    ])
+
+private let lifeVerb = VerbTable(
+    name: "life", operands: ["SCRIPT", "DIRECTORY"], summary: "the process that kill kills",
+    options: [
+        Option("--life", .number(0...1_000_000), "N", help: "which of the script's lives"),
+        Option("--first-put", .number(0...1_000_000_000), "N", help: "so many puts had the lives before"),
+        Option("--wait-for-tracer", .none, help: "stops itself at the start"),
+        Option("--end-by-kill", .none, help: "ends itself where it would close the channel"),
+        Option("--blind", .none, help: "does not say what it finds"),
+        Option("--kill-at", .number(0...1_000_000_000), "N", help: "ends itself at this storage operation"),
+        Option(
+            "--kill-place", .choice(KillingFileSystem.Place.allCases.map(\.rawValue)), "WHERE", help: "of the operation"
+        ),
+        Option("--open-files", .number(0...1_000_000), "N", help: "RLIMIT_NOFILE"),
+        Option("--file-bytes", .number(0...1_000_000_000), "N", help: "RLIMIT_FSIZE"),
+        Option("--limit-opening", .none, help: "the limits hold from the start"),
+    ])
+
+private let intruderVerb = VerbTable(
+    name: "intruder", operands: ["SCRIPT", "DIRECTORY"], summary: "a process that opens a channel beside another",
+    options: [])
+
+private let bitsVerb = VerbTable(
+    name: "bits", operands: [],
+    summary:
+        "small logs of real processes: each bit flipped, each file cut at each length, removed, doubled, swapped, replaced",
+    options: [
+        Option(
+            "--dir", .text, "D",
+            help: "where the logs are made; what is left there after a failure is needed for --only"),
+        Option(
+            "--every", .number(1...1_000_000_001), "K",
+            help: "of the bits and of the lengths only every so many, an odd number (default: 1)"),
+        Option("--log", .choice(["closed", "idle", "killed"]), "closed|idle|killed", help: "only this one"),
+        Option(
+            "--real", .number(0...1_000_000), "N",
+            help: "so many bits, and as many lengths, of each log also on the file system of D (default: 60)"),
+        Option(
+            "--only", .text, "V",
+            help: "this variant of logs that are there: LOG:FILE:KIND[:OPERAND], or the number that a trap has said"),
+        jobs, format,
+    ])
+
+private let bitsLifeVerb = VerbTable(
+    name: "bits-life", operands: ["LOG", "LIFE", "DIR"], summary: "the process that makes a log for bits", options: [])
 
 private let mutantsVerb = VerbTable(
     name: "mutants", operands: [],

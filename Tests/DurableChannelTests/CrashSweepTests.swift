@@ -157,7 +157,7 @@ import Testing
             recorder.expectedErrors = [.full]
             try recorder.open()
             recorder.run(
-                (0..<2).map { _ in { recorder, client in while recorder.put(client, 3, bytes: 700) != nil {} } })
+                (0..<2).map { _ in { recorder, client in while recorder.put(client, 3, bytes: 700) {} } })
             recorder.run([
                 { recorder, client in
                     while true {

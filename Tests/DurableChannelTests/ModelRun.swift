@@ -155,17 +155,18 @@ final class ModelRun {
         let client = number(0...2)
         let count = chance(20) ? number(1...20) : number(1...4)
         let bytes = chance(30) ? number(0...2000) : number(0...300)
-        let receipt = recorder.put(
+        let isDone = recorder.put(
             client, count, bytes: bytes, bookmark: chance(30), shared: chance(20), stamped: chance(50))
-        guard let receipt else {
+        guard isDone, let put = recorder.model.puts.last, let base = put.base else {
             note("put \(count) x \(bytes) refused: \(recorder.lastError?.code.rawValue ?? "dropped")")
             return noteDisturbance()
         }
-        note("put \(receipt.sequences) x \(bytes)")
-        guard receipt.sequences.lowerBound == queue.next else {
-            return recorder.object("a put got \(receipt.sequences), and \(queue.next) is next")
+        let sequences = base..<base + UInt64(put.count)
+        note("put \(sequences) x \(bytes)")
+        guard base == queue.next else {
+            return recorder.object("a put got \(sequences), and \(queue.next) is next")
         }
-        queue.put(receipt.sequences)
+        queue.put(sequences)
     }
 
     /// After an error.
