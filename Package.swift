@@ -102,7 +102,10 @@ let package = Package(
             ], swiftSettings: tests),
         .testTarget(
             name: "CrashHarnessTests",
-            dependencies: ["CrashHarness", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO", "TestSupport"],
+            dependencies: [
+                "CrashHarness", "ProcessHarness", "DurableChannel", "LogFormat", "FileIO", "SimulatedFileIO",
+                "TestSupport",
+            ],
             swiftSettings: tests),
         .testTarget(
             name: "LineTransferTests",

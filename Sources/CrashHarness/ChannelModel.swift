@@ -103,6 +103,8 @@ package struct ChannelModel: Sendable {
     private var hasSkipped = false
     /// When it was last compared with what was found.
     private var settledAt = 0
+    /// When the channel was last opened with nobody to see what was there: what was in doubt before was decided by that.
+    private var openedUnseenAt = 0
     /// Puts that an opening cuts off which has not ended yet: what stands on the disk may still be judged otherwise, when it is damaged.
     private(set) var beingCutOff: Set<Int> = []
     /// Under a weaker durability: what was answered since then may have been acknowledged before it was durable. nil under
@@ -177,11 +179,12 @@ package struct ChannelModel: Sendable {
     /// A commit that began after another had ended with `outcomeUnknown` was acknowledged: it stands in an epoch that cuts the
     /// other off, so that is known now.
     private mutating func cutUnknown(before version: Int) {
+        let since = min(openedUnseenAt, version)..<version
         for index in puts.indices where puts[index].answer == .unknown {
-            if puts[index].ended < version { puts[index].answer = .refused }
+            if since.contains(puts[index].ended) { puts[index].answer = .refused }
         }
         for index in takes.indices where takes[index].answer == .unknown {
-            if takes[index].ended < version { takes[index].cutOff() }
+            if since.contains(takes[index].ended) { takes[index].cutOff() }
         }
     }
 
@@ -298,6 +301,14 @@ package struct ChannelModel: Sendable {
         takes[index].answer = answer
         takes[index].ended = version
         if answer == .done { cutUnknown(before: takes[index].begun) }
+        changed()
+    }
+
+    /// The channel is open again, and nobody looks at what is there: what was in doubt stays so until somebody does.
+    package mutating func openedUnseen() {
+        openedUnseenAt = version
+        // What it decided against is free again, and may be dropped before anybody looks.
+        for index in takes.indices where dropsOldest && takes[index].answer == .none { takes[index].answer = .unknown }
         changed()
     }
 
@@ -442,7 +453,7 @@ package struct ChannelModel: Sendable {
             // What ended with `outcomeUnknown` was given to another, who has no answer either: it was the one or the other.
             var ways = [self]
             // Or it was dropped later.
-            for index in dropsOldest ? unknown.prefix(4) : [] {
+            for index in dropsOldest ? unknown.prefix(6) : [] {
                 ways += ways.map { way in
                     var way = way
                     way.takes[index].cutOff()
