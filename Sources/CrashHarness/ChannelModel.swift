@@ -305,8 +305,11 @@ package struct ChannelModel: Sendable {
     }
 
     /// The channel is open again, and nobody looks at what is there: what was in doubt stays so until somebody does.
-    package mutating func openedUnseen() {
+    ///
+    /// - Parameter end: its next sequence.
+    package mutating func openedUnseen(before end: UInt64) {
         openedUnseenAt = version
+        forgetLost(from: end)
         // What it decided against is free again, and may be dropped before anybody looks.
         for index in takes.indices where dropsOldest && takes[index].answer == .none { takes[index].answer = .unknown }
         changed()
@@ -546,26 +549,37 @@ package struct ChannelModel: Sendable {
         }
     }
 
-    /// A put that has no answer may be durable, and all of its events dropped since: then its numbers are those that no other put
-    /// has.
+    /// Puts that have no answer may be durable, and all of their events dropped since: then their numbers are those that no other
+    /// put has.
     private mutating func placeDropped(before end: UInt64) {
         let placed = puts.compactMap { put in put.base.map { $0..<$0 + UInt64(put.count) } }
         var next: UInt64 = 1
         for range in placed.sorted(by: { $0.lowerBound < $1.lowerBound }) + [end..<end] {
-            while next < range.lowerBound {
-                let room = range.lowerBound - next
-                guard
-                    let index = puts.indices.first(where: {
-                        let put = puts[$0]
-                        return put.base == nil && [.none, .unknown].contains(put.answer) && put.count <= room
-                            && put.floor <= next
-                    })
-                else { break }
-                puts[index].base = next
-                next += UInt64(puts[index].count)
+            if next < range.lowerBound {
+                let open = puts.indices.filter {
+                    puts[$0].base == nil && [.none, .unknown].contains(puts[$0].answer)
+                }
+                for index in filling(next..<range.lowerBound, with: open) ?? [] {
+                    puts[index].base = next
+                    next += UInt64(puts[index].count)
+                }
             }
             next = max(next, range.upperBound)
         }
+    }
+
+    /// Those of `open` that have just these numbers, one behind the other.
+    private func filling(_ gap: Range<UInt64>, with open: [Int]) -> [Int]? {
+        if gap.isEmpty { return [] }
+        guard open.reduce(0, { $0 + puts[$1].count }) >= gap.count else { return nil }
+        for (place, index) in open.enumerated() {
+            let put = puts[index]
+            guard put.count <= gap.count, put.floor <= gap.lowerBound else { continue }
+            var others = open
+            others.remove(at: place)
+            if let rest = filling(gap.dropFirst(put.count), with: others) { return [index] + rest }
+        }
+        return nil
     }
 
     /// Each put whole or absent, and what was acknowledged present unless it was taken.

@@ -60,6 +60,10 @@ package struct KillPlan: Sendable {
             script.channel.segmentBytes = max(script.channel.segmentBytes, 128 << 10)
             script.channel.capacityBytes = 1 << 20 + UInt64(script.channel.segmentBytes) * UInt64(random.number(3...8))
         }
+        // Clients of several scripts set more bookmarks than those of one, and longer ones.
+        let more = max(0, 4 << 10 - script.channel.snapshotLimitBytes)
+        script.channel.snapshotLimitBytes += more
+        script.channel.capacityBytes += UInt64(4 * more)
         // Where there is no room each of hundreds of puts waits.
         if case .block = script.channel.whenFull { script.channel.whenFull = .block(.milliseconds(10)) }
         // Clients of several scripts, one phase after the other.

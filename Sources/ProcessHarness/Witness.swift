@@ -84,7 +84,7 @@ package struct Witness: Sendable {
         case .opened(let events):
             stage = isBlind ? .looked : .opened
             wasOpened = true
-            if isBlind { model.openedUnseen() }
+            if isBlind { model.openedUnseen(before: events + 1) }
             model.lease(through: events, step: leaseStep)
         case .withheld: model.doubtPointers()
         case .found(let events): for event in events { found.append(identified(event)) }

@@ -109,4 +109,52 @@ import Testing
         let dropped = lives + [(false, Self.looked("3 1 0 0 2 0 0"))]
         #expect(objections(dropped).count == 1)
     }
+
+    @Test func whatAWeakerDurabilityLostIsGoneForAnOpeningThatNobodyLooksAt() {
+        let weak = """
+            begun
+            opened 0
+            looked 0 0 0 0 0 0 0
+            put 0 0 2 0 0 0 0
+            committing 0 2
+            ended 0 done 1
+            """
+        let blind = """
+            begun
+            opened 0
+            put 1 0 1 0 0 0 0
+            committing 1 1
+            ended 1 done 1
+            """
+        #expect(objections([(false, weak), (true, blind)]) { $0.durability = .interval } == [])
+        let objections = objections([(false, weak), (true, blind)])
+        #expect(objections.count == 1 && objections[0].contains("was acknowledged before it began"), "\(objections)")
+    }
+
+    /// Of a put of two events and one of three, both without an answer, numbers are missing for three.
+    @Test func whatWasPutWithoutAnAnswerAndDroppedIsWhatItsNumbersFit() {
+        let puts = """
+            begun
+            opened 0
+            looked 0 0 0 0 0 0 0
+            put 0 0 2 0 0 0 0
+            committing 0 2
+            put 1 1 3 0 0 0 0
+            committing 1 3
+            """
+        let blind = """
+            begun
+            opened 3
+            put 2 0 1 0 0 0 0
+            committing 2 1
+            ended 2 done 4
+            """
+        let found = """
+            begun
+            opened 4
+            found 4:2000:0:0:0
+            looked 4 1 0 0 3 0 0
+            """
+        #expect(objections([(false, puts), (true, blind), (false, found)]) { $0.whenFull = .dropOldest } == [])
+    }
 }
