@@ -452,8 +452,9 @@ package struct ChannelModel: Sendable {
         var plain = self
         let objection = plain.settle(on: found, bookmarks: bookmarks, counts, newestFirst: true)
         let unknown = takes.indices.filter { takes[$0].answer == .unknown }
-        if objection != nil, !unknown.isEmpty {
-            // What ended with `outcomeUnknown` was given to another, who has no answer either: it was the one or the other.
+        let isOpen = takes.contains { $0.isCommitting && [.none, .unknown].contains($0.answer) }
+        if objection != nil, isOpen {
+            // What one taker had without an answer was given to another, who has no answer either: it was the one or the other.
             var ways = [self]
             // Or it was dropped later.
             for index in dropsOldest ? unknown.prefix(6) : [] {
@@ -492,7 +493,7 @@ package struct ChannelModel: Sendable {
             guard event.sequence > place else { return "\(event) is no sequence for it" }
             if let objection = self.place(index, at: event.sequence - UInt64(place)) { return objection }
         }
-        if dropsOldest { placeDropped(before: counted.put + 1) }
+        if dropsOldest { placeDropped(before: counted.put + 1, bookmarks) }
         let there = Set(found.map(\.sequence))
         var taken = 0
         var dead = 0
@@ -551,14 +552,15 @@ package struct ChannelModel: Sendable {
 
     /// Puts that have no answer may be durable, and all of their events dropped since: then their numbers are those that no other
     /// put has.
-    private mutating func placeDropped(before end: UInt64) {
+    private mutating func placeDropped(before end: UInt64, _ bookmarks: (String) -> [UInt8]?) {
         let placed = puts.compactMap { put in put.base.map { $0..<$0 + UInt64(put.count) } }
         var next: UInt64 = 1
         for range in placed.sorted(by: { $0.lowerBound < $1.lowerBound }) + [end..<end] {
             if next < range.lowerBound {
-                let open = puts.indices.filter {
-                    puts[$0].base == nil && [.none, .unknown].contains(puts[$0].answer)
-                }
+                let open = puts.indices
+                    .filter { puts[$0].base == nil && [.none, .unknown].contains(puts[$0].answer) }
+                    .map { ($0, trace(of: puts[$0], bookmarks)) }
+                    .sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map(\.0)
                 for index in filling(next..<range.lowerBound, with: open) ?? [] {
                     puts[index].base = next
                     next += UInt64(puts[index].count)
@@ -568,7 +570,14 @@ package struct ChannelModel: Sendable {
         }
     }
 
-    /// Those of `open` that have just these numbers, one behind the other.
+    /// Whether what a put set is there: 1, or not: -1. 0 when it set nothing.
+    private func trace(of put: Put, _ bookmarks: (String) -> [UInt8]?) -> Int {
+        if put.bookmarks.isEmpty { return 0 }
+        return put.bookmarks.contains { bookmarks($0.name).map { String(decoding: $0, as: UTF8.self) } == $0.value }
+            ? 1 : -1
+    }
+
+    /// The first of `open` that have just these numbers, one behind the other.
     private func filling(_ gap: Range<UInt64>, with open: [Int]) -> [Int]? {
         if gap.isEmpty { return [] }
         guard open.reduce(0, { $0 + puts[$1].count }) >= gap.count else { return nil }

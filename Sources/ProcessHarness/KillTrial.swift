@@ -177,20 +177,21 @@ final class KillTrial {
             do throws(Volume.Failure) {
                 if action == .cutPower { try volume?.cutPower() } else { try volume?.turnReadOnly() }
             } catch { return "\(error)" }
-        case .intrude: return intrude(on: watch, isCut: schedule.isCut)
+        case .intrude: return intrude(on: watch, isCut: schedule.isCut, isKnown: volume == nil && !witness.isBlind)
         }
         return nil
     }
 
     /// Row 30: it is told who has the channel.
-    private func intrude(on watch: LifeWatch, isCut: Bool) -> String? {
+    ///
+    /// - Parameter isKnown: the first could write who it is: there was room, and it had descriptors left.
+    private func intrude(on watch: LifeWatch, isCut: Bool, isKnown: Bool) -> String? {
         guard witness.stage == .looked else { return nil }
         let words = ["intruder", scriptFile, channel]
         guard let result = ChildProcess.run(ChildProcess.itself, words, seconds: Double(Self.mostSeconds)) else {
             return "a second opener did not come to its end"
         }
-        // Where the first could not write who it is, nobody can say so.
-        if result.end == .code(75), volume != nil || result.output.contains(" \(watch.child.process)") {
+        if result.end == .code(75), !isKnown || result.output.contains(" \(watch.child.process)") {
             counts.intruders += 1
             return nil
         }

@@ -29,7 +29,7 @@ package struct Witness: Sendable {
     // Of this life.
     private var number = 0
     private var isDisturbed = false
-    private var isBlind = false
+    private(set) var isBlind = false
     private var errorsInThisLife = 0
     private var markedBefore: UInt64 = 1
     private var found: [ChannelModel.Found] = []
