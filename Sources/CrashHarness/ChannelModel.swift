@@ -452,9 +452,8 @@ package struct ChannelModel: Sendable {
         var plain = self
         let objection = plain.settle(on: found, bookmarks: bookmarks, counts, newestFirst: true)
         let unknown = takes.indices.filter { takes[$0].answer == .unknown }
-        let isOpen = takes.contains { $0.isCommitting && [.none, .unknown].contains($0.answer) }
-        if objection != nil, isOpen {
-            // What one taker had without an answer was given to another, who has no answer either: it was the one or the other.
+        if objection != nil, !unknown.isEmpty {
+            // What ended with `outcomeUnknown` was given to another, who has no answer either: it was the one or the other.
             var ways = [self]
             // Or it was dropped later.
             for index in dropsOldest ? unknown.prefix(6) : [] {
@@ -648,9 +647,9 @@ package struct ChannelModel: Sendable {
                 }
                 if goneLetters != 0, gone != rest.count { return "take \(index) is there for its dead letters only" }
             }
-            // A bookmark stands before the dead letters: it may be there without them.
-            if take.taken.isEmpty, goneLetters == 0 { continue }
             let mine = take.events.filter { fates[$0] == .perhaps && !there.contains($0) }
+            // A bookmark stands before the dead letters: it may be there without them.
+            if take.taken.isEmpty, mine.isEmpty { continue }
             for sequence in mine { fates[sequence] = take.dead.contains(sequence) ? .dead : .taken }
             guard !mine.isEmpty else {
                 takes[index].cutOff()

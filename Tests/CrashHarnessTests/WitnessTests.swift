@@ -157,4 +157,60 @@ import Testing
             """
         #expect(objections([(false, puts), (true, blind), (false, found)]) { $0.whenFull = .dropOldest } == [])
     }
+
+    /// An event is taken with others, which a power cut makes doubtful, and comes again; then it is made a dead letter.
+    @Test func ofTwoTakesWithoutAnAnswerTheLaterHadTheEventAfterTheOtherWasUndone() {
+        let weak = """
+            begun
+            opened 0
+            looked 0 0 0 0 0 0 0
+            put 0 0 1 0 0 0 0
+            committing 0 1
+            ended 0 done 1
+            gathering 2
+            given 0 2 1:0:0:0:0
+            taking 0 0 -1
+            taken 0 done
+            """
+        let blind = """
+            begun
+            opened 1
+            gathering 1
+            given 0 1 1:0:1:0:0
+            taking 0 1 -1
+            """
+        let found = """
+            begun
+            opened 1
+            looked 1 0 0 1 0 0 0
+            """
+        #expect(objections([(false, weak), (true, blind), (false, found)]) { $0.durability = .interval } == [])
+    }
+
+    @Test func whatIsMissingWasOfAPutWhoseBookmarkIsThere() {
+        let puts = """
+            begun
+            opened 0
+            looked 0 0 0 0 0 0 0
+            put 0 0 2 0 1 0 0
+            committing 0 2
+            put 1 1 2 0 1 0 0
+            committing 1 2
+            """
+        let blind = """
+            begun
+            opened 2
+            put 2 0 1 0 0 0 0
+            committing 2 1
+            ended 2 done 3
+            """
+        let found = """
+            begun
+            opened 3
+            found 3:2000:0:0:0
+            bookmark source-1 put 1 of 1
+            looked 3 1 0 0 2 0 0
+            """
+        #expect(objections([(false, puts), (true, blind), (false, found)]) { $0.whenFull = .dropOldest } == [])
+    }
 }
