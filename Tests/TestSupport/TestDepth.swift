@@ -3,8 +3,8 @@ internal import Glibc
 /// How much the tests look at that could look at ever more: crash sweeps, models and random inputs.
 ///
 /// A release build looks at the whole, a debug build at a part, which takes as long. `SLUICE_TEST_DEPTH` (`sample`, `part`
-/// or `whole`) says it otherwise: where a release build looks at the whole anyway, `tools/test` asks the build with the thread
-/// sanitizer for a sample.
+/// or `whole`) says it otherwise: where a release build looks at the whole anyway, `tools/test` asks a build with a sanitizer
+/// for a sample.
 public enum TestDepth: String, Sendable {
     case sample, part, whole
 
