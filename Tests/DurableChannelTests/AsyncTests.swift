@@ -292,7 +292,8 @@ import TestSupport
         try #require(channel.metrics.openTakes == 0)
     }
 
-    /// Of 21 tasks that do nothing the middle one has run within a second: on a loaded machine one may be late.
+    /// Of 21 tasks that do nothing the middle one has run within ten seconds: behind a thousand others, under a sanitizer, that
+    /// takes more than one; threads that wait for room keep them for a hundred, and those that wait for events for ever.
     private func requirePoolIsFree() async throws {
         let clock = ContinuousClock()
         var waits: [Duration] = []
@@ -302,7 +303,7 @@ import TestSupport
             waits.append(started.duration(to: clock.now))
             try await Task.sleep(for: .milliseconds(10))
         }
-        try #require(waits.sorted()[10] < .seconds(1), "\(waits)")
+        try #require(waits.sorted()[10] < .seconds(10), "\(waits)")
     }
 
     // MARK: Cancellation
