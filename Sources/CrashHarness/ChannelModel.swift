@@ -274,7 +274,9 @@ package struct ChannelModel: Sendable {
         let sequence = given.sequence
         if let tag = given.tag {
             let (index, place) = tag.quotientAndRemainder(dividingBy: Self.tagStride)
-            if sequence <= place {
+            if index >= puts.count || place >= puts[index].count || puts[index].answer == .refused {
+                objections.append("\(sequence) is event \(tag), which was never put")
+            } else if sequence <= place {
                 objections.append("\(sequence) is no sequence for event \(tag)")
             } else if let objection = self.place(index, at: sequence - UInt64(place)) {
                 objections.append(objection)
@@ -288,6 +290,15 @@ package struct ChannelModel: Sendable {
             objections.append("\(sequence) was taken and is handed out again")
         }
         return objections
+    }
+
+    /// What was acknowledged, and no taker has or may have taken. Nothing where that can be dropped, or may be hidden.
+    package func surelyHeld() -> Set<UInt64> {
+        if dropsOldest || hasSkipped { return [] }
+        var held: Set<UInt64> = []
+        for put in puts where put.answer == .done { held.formUnion(put.base!..<put.base! + UInt64(put.count)) }
+        for take in takes where take.answer != .refused { held.subtract(take.events) }
+        return held
     }
 
     package mutating func beginCommit(_ index: Int) {

@@ -99,8 +99,18 @@ package struct EveryBitLog: Sendable {
 
     /// Events that were acknowledged, and that no statement vouches for.
     package var eventsInWindow: Int { acknowledged.keys.count { $0 >= provenEnd(without: [:]) } }
-    /// Whether there is a window to look into, if it was killed.
-    package var isTelling: Bool { end != .killed || eventsInWindow > 0 }
+    /// Whether it ends as it is to end: with its close; with the mark of an idle log, which takes its time to come; without one.
+    package var endsAsMeant: Bool {
+        // A group is padded to its block.
+        let last = frames.last { $0.type != .padding }?.type
+        return switch end {
+        case .closed: last == .close
+        case .idle: last == .mark
+        case .killed: last != .mark && last != .close
+        }
+    }
+    /// That, and whether there is a window to look into, if it was killed.
+    package var isTelling: Bool { endsAsMeant && (end != .killed || eventsInWindow > 0) }
     package var segments: Int { files.keys.count { $0.hasSuffix(".seg") } }
     package var frameTypes: [FrameType: Int] { frames.reduce(into: [:]) { $0[$1.type, default: 0] += 1 } }
     package var bytes: Int { files.values.reduce(0) { $0 + $1.count } }
@@ -204,13 +214,6 @@ package struct EveryBitLog: Sendable {
         // The frames that are said to be touched later are all that hold these events.
         for sequence in held.keys where !frames.contains(where: { $0.events.contains(sequence) }) {
             return "no frame holds event \(sequence)"
-        }
-        // A group is padded to its block.
-        let last = frames.last { $0.type != .padding }?.type
-        switch end {
-        case .closed: if last != .close { return "its last frame is \(String(describing: last)), and no close" }
-        case .idle: if last != .mark { return "its last frame is \(String(describing: last)), and no mark" }
-        case .killed: if last == .mark || last == .close { return "it fell idle before it was killed" }
         }
         return nil
     }

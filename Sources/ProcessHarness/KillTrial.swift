@@ -59,6 +59,7 @@ final class KillTrial {
         for number in [plan.lastLife, plan.emptyLife] where witness.objections.isEmpty {
             try live(number, KillPlan.Life(ending: .close))
         }
+        witness.expectNothing()
         guard witness.objections.isEmpty else { return }
         if witness.stage != .closed { witness.object("the last life did not come to its end") }
     }
@@ -68,7 +69,8 @@ final class KillTrial {
     private func live(_ number: Int, _ life: KillPlan.Life) throws(Volume.Failure) {
         let isLast = number >= plan.lastLife
         witness.begin(
-            life: number, isDisturbed: life.isDisturbed || volume != nil && !isLast, isBlind: life.isBlind)
+            life: number, isDisturbed: life.isDisturbed || volume != nil && !isLast, isBlind: life.isBlind,
+            isOnlyFull: [.tmpfs, .inodes].contains(plan.volume) && !life.isDisturbed && !isLast)
         let errors = "\(directory)/errors-\(number)"
         guard let child = ChildProcess(ChildProcess.itself, arguments(number, life), errors: errors) else {
             return witness.object("a process cannot be started, errno \(errno)")
@@ -113,6 +115,10 @@ final class KillTrial {
 
         private var actions: [(delay: Duration, Action)] = []
         private var begun: ContinuousClock.Instant?
+        /// Nobody knows when it will be done, so it is not killed while it hangs.
+        private var waitsForWords = false
+        private var lastWords = ContinuousClock.now
+        private static let mostSilence = Duration.seconds(2)
         /// Who says nothing until then hangs.
         private(set) var deadline = ContinuousClock.now + .seconds(KillTrial.mostSeconds)
         var isKilled = false
@@ -121,7 +127,9 @@ final class KillTrial {
         init(_ life: KillPlan.Life, isLast: Bool) {
             let later = Duration.milliseconds(15)
             switch life.ending {
-            case .close, .killAt: if !isLast { actions = [(KillTrial.longestLife, .kill)] }
+            case .close, .killAt:
+                waitsForWords = true
+                if !isLast { actions = [(KillTrial.longestLife, .kill)] }
             case .killAfter(let delay): actions = [(.microseconds(delay), .kill)]
             case .readOnlyAfter(let delay):
                 actions = [(.microseconds(delay), .turnReadOnly), (.microseconds(delay) + later, .kill)]
@@ -134,17 +142,24 @@ final class KillTrial {
 
         mutating func said(_ witness: Witness) {
             if begun == nil, witness.stage >= .begun { begun = .now }
+            lastWords = .now
             deadline = .now + .seconds(KillTrial.mostSeconds)
         }
 
         var next: ContinuousClock.Instant {
-            guard let begun, let first = actions.first else { return deadline }
+            guard let begun, let first = actions.first, !isPostponed(first.1) else { return deadline }
             return min(deadline, begun + first.delay)
         }
 
         mutating func due() -> Action? {
-            guard let begun, let first = actions.first, begun + first.delay <= .now else { return nil }
+            guard let begun, let first = actions.first, begun + first.delay <= .now, !isPostponed(first.1) else {
+                return nil
+            }
             return actions.removeFirst().1
+        }
+
+        private func isPostponed(_ action: Action) -> Bool {
+            action == .kill && waitsForWords && lastWords + Self.mostSilence < .now
         }
     }
 

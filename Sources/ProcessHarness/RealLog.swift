@@ -8,8 +8,13 @@ internal import Glibc
 package struct RealLog: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        /// The log does not hold what was promised.
+        package let isBrokenPromise: Bool
 
-        init(_ description: String) { self.description = description }
+        init(_ description: String, isBrokenPromise: Bool = false) {
+            self.description = description
+            self.isBrokenPromise = isBrokenPromise
+        }
     }
 
     package let end: EveryBitLog.End
@@ -177,7 +182,7 @@ package struct RealLog: Sendable {
         var files: [String: [UInt8]] = [:]
         for name in try Directory.names(in: directory) { files[name] = try Directory.read("\(directory)/\(name)") }
         do { return try EveryBitLog(end, files: files, promises: promises) } catch {
-            throw Failure("the \(end.rawValue) log in \(directory): \(error)")
+            throw Failure("the \(end.rawValue) log in \(directory): \(error)", isBrokenPromise: true)
         }
     }
 

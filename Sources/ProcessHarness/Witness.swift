@@ -25,12 +25,19 @@ package struct Witness: Sendable {
     /// In any life.
     private var wasOpened = false
     private let leaseStep: UInt64
-    private let channel: CrashScript.Channel
+    private let script: CrashScript
+    private var channel: CrashScript.Channel { script.channel }
     // Of this life.
     private var number = 0
     private var isDisturbed = false
     private(set) var isBlind = false
-    private var errorsInThisLife = 0
+    /// Of those that say more than that there is no room.
+    package private(set) var errorsInThisLife = 0
+    private var isOnlyFull = false
+    /// One thread does everything in it.
+    private var isAlone = false
+    /// What is acknowledged when the take under way begins.
+    private var acknowledged: Set<UInt64> = []
     private var markedBefore: UInt64 = 1
     private var found: [ChannelModel.Found] = []
     private var bookmarks: [String: [UInt8]] = [:]
@@ -41,10 +48,10 @@ package struct Witness: Sendable {
     private var synchronizing: [Int] = []
 
     package init(_ script: CrashScript) {
-        channel = script.channel
+        self.script = script
         leaseStep = script.channel.leaseStep
-        model.dropsOldest = channel.whenFull == .dropOldest
-        if channel.durability != .commit { model.weaken() }
+        model.dropsOldest = script.channel.whenFull == .dropOldest
+        if script.channel.durability != .commit { model.weaken() }
     }
 
     package mutating func object(_ objection: String?) { if let objection { objections.append(objection) } }
@@ -54,8 +61,12 @@ package struct Witness: Sendable {
     /// - Parameters:
     ///   - isDisturbed: operations may fail in it, and clients be told so.
     ///   - isBlind: it does not say what it finds (``Life/isBlind``): what was in doubt stays so until the next one.
-    package mutating func begin(life: Int, isDisturbed: Bool, isBlind: Bool = false) {
+    ///   - isOnlyFull: nothing fails in it but what takes more room: what is there can be taken.
+    package mutating func begin(life: Int, isDisturbed: Bool, isBlind: Bool = false, isOnlyFull: Bool = false) {
         self.isBlind = isBlind
+        self.isOnlyFull = isOnlyFull
+        isAlone = script.lives.indices.contains(life) && script.lives[life].phases.allSatisfy { $0.clients.count == 1 }
+        acknowledged = []
         number = life
         self.isDisturbed = isDisturbed
         stage = .started
@@ -87,7 +98,7 @@ package struct Witness: Sendable {
             if isBlind { model.openedUnseen(before: events + 1) }
             model.lease(through: events, step: leaseStep)
         case .withheld: model.doubtPointers()
-        case .found(let events): for event in events { found.append(identified(event)) }
+        case .found(let events): for event in events { if let one = identified(event) { found.append(one) } }
         case .bookmark(let name, let value): bookmarks[name] = Array(value.utf8)
         case .looked(let counts): settle(counts)
         case .failed(let code, let text): fail(code, text)
@@ -104,17 +115,20 @@ package struct Witness: Sendable {
 
     private mutating func fail(_ code: String, _ text: String) {
         errors[code, default: 0] += 1
-        errorsInThisLife += 1
+        if !Self.expected.contains(code) { errorsInThisLife += 1 }
         lastError = text
         let isExpected =
             Self.expected.contains(code)
-            || isDisturbed && (Self.expectedWhenDisturbed.contains(code) || code == "notAChannel" && !wasOpened)
+            || isDisturbed && !(isOnlyFull && code == "readOnly")
+                && (Self.expectedWhenDisturbed.contains(code) || code == "notAChannel" && !wasOpened)
         if !isExpected { objections.append("\(code): \(text)") }
     }
 
     private mutating func settle(_ counts: ChannelModel.Counts) {
         stage = .looked
         defer { model.deliver(found, leaseStep: leaseStep) }
+        // What is in none of the puts cannot be held against any.
+        guard objections.isEmpty else { return }
         // The file system was stopped while it looked: what it did not get, the next one finds.
         if isDisturbed, counts.held != found.count { return }
         let known = model.words
@@ -126,8 +140,13 @@ package struct Witness: Sendable {
     }
 
     /// With its tag, if it is what was put under that.
-    private mutating func identified(_ event: SeenEvent) -> ChannelModel.Found {
-        ChannelModel.Found(sequence: event.sequence, tag: tag(of: event) ?? -1, isMarked: event.isMarked)
+    private mutating func identified(_ event: SeenEvent) -> ChannelModel.Found? {
+        tag(of: event).map { ChannelModel.Found(sequence: event.sequence, tag: $0, isMarked: event.isMarked) }
+    }
+
+    /// Everything was taken in the life before this one.
+    package mutating func expectNothing() {
+        if !found.isEmpty { objections.append("everything was taken, and there is \(found)") }
     }
 
     private mutating func tag(of event: SeenEvent) -> Int? {
@@ -156,7 +175,9 @@ package struct Witness: Sendable {
         case .ended(let put, let answer, let base):
             if answer == .done { object(model.place(put, at: base)) }
             model.endPut(put, answer.inModel)
-        case .gathering(let most): model.beginGathering(most, leaseStep: leaseStep)
+        case .gathering(let most):
+            model.beginGathering(most, leaseStep: leaseStep)
+            if isAlone { acknowledged = model.surelyHeld() }
         case .given(let take, let most, let events): give(take, most, events)
         case .taking(let take, let letters, let client):
             guard let take = takes[take] else { return objections.append("there is no take \(take)") }
@@ -209,12 +230,20 @@ package struct Witness: Sendable {
             }
             if holder != nil { objections.append("\(event.sequence) is handed out to two takers") }
         }
+        // The oldest first. What nobody has had since is not passed over.
+        if isAlone, !isDisturbed, let passed = acknowledged.subtracting(events.map(\.sequence)).min(), passed < last {
+            objections.append("\(passed) is passed over, and \(last) handed out")
+        }
         takes[take] = model.endGathering(most, events.map(\.sequence), leaseStep: leaseStep)
     }
 
     private mutating func end(_ take: Int, _ answer: LifeMessage.Answer) {
         guard let number = takes[take] else { return objections.append("there is no take \(take)") }
+        let isCommitting = model.takes[number].isCommitting
         model.endCommit(number, answer.inModel)
+        if isOnlyFull, isCommitting, answer != .done {
+            objections.append("take \(number) could not be committed, where only room was short: \(lastError)")
+        }
         guard answer == .done else { return }
         let events = Set(model.takes[number].events)
         for later in model.takes[(number + 1)...] where later.events.contains(where: events.contains) {

@@ -8,13 +8,15 @@ import Testing
 @Suite struct WitnessTests {
     /// One life after the other, each what its process said; `blind` lives do not say what they found.
     private func objections(
-        _ lives: [(blind: Bool, said: String)], _ channel: (inout CrashScript.Channel) -> Void = { _ in }
+        _ lives: [(blind: Bool, said: String)], isDisturbed: Bool = true,
+        _ channel: (inout CrashScript.Channel) -> Void = { _ in }
     ) -> [String] {
-        var script = CrashScript(name: "said", seed: 1, lives: [])
+        let alone = CrashScript.Life([CrashScript.Phase([[.yield]])])
+        var script = CrashScript(name: "said", seed: 1, lives: lives.map { _ in alone })
         channel(&script.channel)
         var witness = Witness(script)
         for (number, life) in lives.enumerated() {
-            witness.begin(life: number, isDisturbed: true, isBlind: life.blind)
+            witness.begin(life: number, isDisturbed: isDisturbed, isBlind: life.blind)
             for line in life.said.split(separator: "\n") {
                 guard let message = LifeMessage(line) else { return ["no message: \(line)"] }
                 witness.read(message)
@@ -212,5 +214,78 @@ import Testing
             looked 3 1 0 0 2 0 0
             """
         #expect(objections([(false, puts), (true, blind), (false, found)]) { $0.whenFull = .dropOldest } == [])
+    }
+
+    private static let twoPuts = """
+        begun
+        opened 0
+        looked 0 0 0 0 0 0 0
+        put 0 0 1 0 0 0 0
+        committing 0 1
+        ended 0 done 1
+        put 1 0 1 0 0 0 0
+        committing 1 1
+        ended 1 done 2
+
+        """
+
+    @Test func whoTakesAloneIsGivenTheOldestFirst() {
+        func objections(_ given: String) -> [String] {
+            self.objections([(false, Self.twoPuts + "gathering 1\n" + given)], isDisturbed: false)
+        }
+        #expect(objections("given 0 1 1:0:0:0:0") == [])
+        #expect(objections("given 0 1 2:1000:0:0:0") == ["1 is passed over, and 2 handed out"])
+    }
+
+    @Test func anEventOfAPutThatWasRefusedIsNotHandedOut() {
+        let refused = """
+            begun
+            opened 0
+            looked 0 0 0 0 0 0 0
+            put 0 0 1 0 0 0 0
+            committing 0 1
+            ended 0 refused 0
+            gathering 1
+            given 0 1 1:0:0:0:0
+            """
+        #expect(objections([(false, refused)]) == ["1 is event 0, which was never put"])
+    }
+
+    @Test func anEventThatNobodyHasPutIsAnObjectionWhereverItIsSeen() {
+        let found = """
+            begun
+            opened 1
+            found 1:-:0:0:0
+            looked 1 1 0 0 0 0 0
+            """
+        #expect(objections([(false, found)]) == ["1 has the tag none, which no put has"])
+    }
+
+    @Test func whatIsLeftWhenEverythingWasTakenIsAnObjection() {
+        var witness = Witness(CrashScript(name: "said", seed: 1, lives: []))
+        witness.begin(life: 0, isDisturbed: false)
+        for line in (Self.twoPuts + "gathering 1\ngiven 0 1 1:0:0:0:0\ntaking 0 0 -1\ntaken 0 done").split(
+            separator: "\n")
+        {
+            witness.read(LifeMessage(line)!)
+        }
+        witness.end(isPowerCut: false)
+        witness.begin(life: 1, isDisturbed: false)
+        for line in ["begun", "opened 2", "found 2:1000:0:0:0", "looked 2 1 1 0 0 0 0"] as [Substring] {
+            witness.read(LifeMessage(line)!)
+        }
+        #expect(witness.objections == [])
+        witness.expectNothing()
+        #expect(witness.objections == ["everything was taken, and there is [2=1000]"])
+    }
+
+    @Test func whereOnlyRoomIsShortATakeIsCommitted() {
+        for answer in ["done", "refused"] {
+            var witness = Witness(CrashScript(name: "said", seed: 1, lives: []))
+            witness.begin(life: 0, isDisturbed: true, isOnlyFull: true)
+            let said = Self.twoPuts + "gathering 1\ngiven 0 1 1:0:0:0:0\ntaking 0 0 -1\ntaken 0 \(answer)"
+            for line in said.split(separator: "\n") { witness.read(LifeMessage(line)!) }
+            #expect(witness.objections.count == (answer == "done" ? 0 : 1))
+        }
     }
 }
