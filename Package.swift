@@ -30,9 +30,11 @@ let package = Package(
         .library(name: "SegmentedLog", targets: ["SegmentedLog"]),
         .library(name: "DurableChannel", targets: ["DurableChannel"]),
         .library(name: "LineTransfer", targets: ["LineTransfer"]),
+        .library(name: "Inspection", targets: ["Inspection"]),
         .library(name: "CrashHarness", targets: ["CrashHarness"]),
         .library(name: "ProcessHarness", targets: ["ProcessHarness"]),
         .executable(name: "sluice", targets: ["sluice"]),
+        .executable(name: "walctl", targets: ["walctl"]),
         .executable(name: "walbench", targets: ["walbench"]),
         .executable(name: "walcrash", targets: ["walcrash"]),
     ],
@@ -62,6 +64,10 @@ let package = Package(
             name: "LineTransfer", dependencies: ["DurableChannel", "LogFormat", "FileIO"], swiftSettings: strict),
 
         .target(
+            name: "Inspection", dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO"],
+            swiftSettings: strict),
+
+        .target(
             name: "CrashHarness",
             dependencies: ["DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO"],
             swiftSettings: strict),
@@ -75,6 +81,10 @@ let package = Package(
         .target(name: "CommandOptions", swiftSettings: strict),
         .executableTarget(
             name: "sluice", dependencies: ["LineTransfer", "DurableChannel", "FileIO", "CommandOptions"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "walctl",
+            dependencies: ["Inspection", "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "CommandOptions"],
             swiftSettings: strict),
         .executableTarget(
             name: "walcrash",

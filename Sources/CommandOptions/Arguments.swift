@@ -20,6 +20,11 @@ package struct Arguments: Sendable {
         if case .number(let number)? = values[name]?.first { number } else { nil }
     }
 
+    /// All values of an option that may be given several times.
+    package func texts(_ name: String) -> [String] {
+        (values[name] ?? []).compactMap { if case .text(let text) = $0 { text } else { nil } }
+    }
+
     package func pairs(_ name: String) -> [(key: String, value: String)] {
         (values[name] ?? []).compactMap { if case .pair(let key, let value) = $0 { (key, value) } else { nil } }
     }
@@ -72,13 +77,14 @@ package struct Arguments: Sendable {
     }
 
     private func checkOperands(_ verb: VerbTable) throws(UsageError) {
-        if operands.count < verb.operands.count {
-            throw UsageError("'\(verb.name)' needs \(verb.operands[operands.count])", verb)
+        let counts = verb.operandCounts
+        if operands.count < counts.lowerBound {
+            throw UsageError("'\(verb.name)' needs \(verb.operand(operands.count))", verb)
         }
-        if operands.count > verb.operands.count {
-            throw UsageError("'\(operands[verb.operands.count])' is one word too many", verb)
+        if operands.count > counts.upperBound {
+            throw UsageError("'\(operands[counts.upperBound])' is one word too many", verb)
         }
-        if let empty = operands.firstIndex(of: "") { throw UsageError("\(verb.operands[empty]) is empty", verb) }
+        if let empty = operands.firstIndex(of: "") { throw UsageError("\(verb.operand(empty)) is empty", verb) }
     }
 }
 

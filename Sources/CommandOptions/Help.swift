@@ -11,8 +11,13 @@ extension CommandTable {
     }
 
     package func help(_ verb: VerbTable) -> String {
-        (["\(name) \(verb.name): \(verb.summary)", "", "usage: \(usage(verb))", ""] + rows(verb) + ["", notes])
-            .joined(separator: "\n")
+        var lines = ["\(name) \(verb.name): \(verb.summary)", "", "usage: \(usage(verb))", ""] + rows(verb)
+        if !verb.notes.isEmpty { lines += [""] + wrapped(verb.notes, to: 100) }
+        for (index, example) in verb.examples.enumerated() {
+            lines += (index == 0 ? ["", "examples:"] : []) + ["  \(example.line)"]
+            lines += wrapped(example.meaning, to: 94).map { "      \($0)" }
+        }
+        return (lines + ["", notes]).joined(separator: "\n")
     }
 
     package func usage(_ verb: VerbTable) -> String {

@@ -18,16 +18,36 @@ package struct CommandTable: Sendable {
 
 package struct VerbTable: Sendable {
     package var name: String
-    /// What must stand behind the verb, by the words that help shows for it.
+    /// What must stand behind the verb, by the words that help shows for it. The last may end in `...`: one or more of it.
     package var operands: [String]
     package var summary: String
     package var options: [Option]
+    /// Whole command lines, with what they do.
+    package var examples: [(line: String, meaning: String)]
+    /// What else help says about it.
+    package var notes: String
 
-    package init(name: String, operands: [String], summary: String, options: [Option]) {
+    package init(
+        name: String, operands: [String], summary: String, options: [Option],
+        examples: [(line: String, meaning: String)] = [], notes: String = ""
+    ) {
         self.name = name
         self.operands = operands
         self.summary = summary
         self.options = options
+        self.examples = examples
+        self.notes = notes
+    }
+
+    /// How many operands there may be.
+    var operandCounts: ClosedRange<Int> {
+        operands.last?.hasSuffix("...") == true ? operands.count...Int.max : operands.count...operands.count
+    }
+
+    /// The word for operand `index`.
+    func operand(_ index: Int) -> String {
+        let word = operands[min(index, operands.count - 1)]
+        return word.hasSuffix("...") ? String(word.dropLast(3)) : word
     }
 }
 

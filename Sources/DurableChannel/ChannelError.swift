@@ -1,6 +1,6 @@
 public import FileIO
 public import LogFormat
-internal import SegmentedLog
+package import SegmentedLog
 
 /// Why an operation on a channel failed: what happened, where, and what to do about it.
 public struct ChannelError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -64,7 +64,7 @@ public struct ChannelError: Error, Sendable, Equatable, CustomStringConvertible 
         return text
     }
 
-    init(_ error: LogError) {
+    package init(_ error: LogError) {
         self.init(Code(error.code), error.message, lsn: error.lsn, fileError: error.fileError)
     }
 

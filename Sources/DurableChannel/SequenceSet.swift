@@ -1,23 +1,23 @@
-internal import LogFormat
+package import LogFormat
 
 /// A set of sequences, held as ranges: ascending, not empty, not touching each other. Its size is the number of its runs,
 /// never of its members. Looking up is a binary search; a change moves what stands behind it.
-struct SequenceSet: Equatable, Sendable {
-    private(set) var ranges: [SequenceRange] = []
+package struct SequenceSet: Equatable, Sendable {
+    package private(set) var ranges: [SequenceRange] = []
     /// How many sequences it holds.
-    private(set) var count: UInt64 = 0
+    package private(set) var count: UInt64 = 0
 
-    var isEmpty: Bool { ranges.isEmpty }
+    package var isEmpty: Bool { ranges.isEmpty }
 
-    init() {}
+    package init() {}
 
-    init(_ ranges: [SequenceRange]) {
+    package init(_ ranges: [SequenceRange]) {
         for range in ranges { insert(range) }
     }
 
     /// Adds a range; returns how many of its members were new.
     @discardableResult
-    mutating func insert(_ range: SequenceRange) -> UInt64 {
+    package mutating func insert(_ range: SequenceRange) -> UInt64 {
         guard range.first < range.end else { return 0 }
         // All that overlap or touch it become one.
         let from = firstIndex { $0.end >= range.first }
@@ -38,7 +38,7 @@ struct SequenceSet: Equatable, Sendable {
 
     /// Takes a range out; returns how many of its members were there.
     @discardableResult
-    mutating func remove(_ range: SequenceRange) -> UInt64 {
+    package mutating func remove(_ range: SequenceRange) -> UInt64 {
         guard range.first < range.end else { return 0 }
         let from = firstIndex { $0.end > range.first }
         var to = from
@@ -56,25 +56,25 @@ struct SequenceSet: Equatable, Sendable {
         return removed
     }
 
-    func contains(_ sequence: EventSequence) -> Bool {
+    package func contains(_ sequence: EventSequence) -> Bool {
         let index = firstIndex { $0.end > sequence }
         return index < ranges.count && ranges[index].first <= sequence
     }
 
     /// Whether it holds every member of `range`.
-    func contains(_ range: SequenceRange) -> Bool {
+    package func contains(_ range: SequenceRange) -> Bool {
         let index = firstIndex { $0.end > range.first }
         return index < ranges.count && ranges[index].first <= range.first && ranges[index].end >= range.end
     }
 
     /// The run that holds `sequence`, or the first one behind it.
-    func run(atOrAfter sequence: EventSequence) -> SequenceRange? {
+    package func run(atOrAfter sequence: EventSequence) -> SequenceRange? {
         let index = firstIndex { $0.end > sequence }
         return index < ranges.count ? ranges[index] : nil
     }
 
     /// What of `range` is not in the set, in order.
-    func missing(from range: SequenceRange) -> [SequenceRange] {
+    package func missing(from range: SequenceRange) -> [SequenceRange] {
         var result: [SequenceRange] = []
         var position = range.first
         var index = firstIndex { $0.end > range.first }
@@ -90,7 +90,7 @@ struct SequenceSet: Equatable, Sendable {
     }
 
     /// Takes the first run out.
-    mutating func removeFirstRun() -> SequenceRange? {
+    package mutating func removeFirstRun() -> SequenceRange? {
         guard !ranges.isEmpty else { return nil }
         let first = ranges.removeFirst()
         count -= first.count

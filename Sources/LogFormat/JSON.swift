@@ -1,5 +1,6 @@
 /// As much of JSON (RFC 8259) as reports need, in the order in which it was put together. For this package's own targets.
 package enum JSON: Sendable {
+    case null
     case text(String)
     case flag(Bool)
     /// Exact, however large: readers that keep numbers as doubles lose the last digits beyond 2^53.
@@ -8,6 +9,9 @@ package enum JSON: Sendable {
     case number(Double)
     case list([JSON])
     case object([(String, JSON)])
+
+    /// `null` for what is not known, or not there.
+    package static func optional(_ value: JSON?) -> JSON { value ?? .null }
 
     /// On one line.
     package var rendered: String { String(decoding: bytes, as: UTF8.self) }
@@ -21,6 +25,7 @@ package enum JSON: Sendable {
 
     private func write(to bytes: inout [UInt8]) {
         switch self {
+        case .null: bytes += "null".utf8
         case .text(let text): Self.quote(text, to: &bytes)
         case .flag(let flag): bytes += (flag ? "true" : "false").utf8
         case .whole(let number): bytes += String(number).utf8

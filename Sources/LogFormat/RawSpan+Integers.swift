@@ -121,7 +121,7 @@ extension MutableRawSpan {
 
 extension [UInt8] {
     /// The array's bytes. (The standard library's property is marked unsafe for element types with padding.)
-    var rawBytes: RawSpan {
+    package var rawBytes: RawSpan {
         @_lifetime(borrow self)
         get { unsafe span.bytes }
     }

@@ -2,12 +2,12 @@ package import LogFormat
 
 /// The names that a log gives to its files, and back.
 package enum FileNames {
-    static let checkpoint = "checkpoint"
+    package static let checkpoint = "checkpoint"
     static let pid = "pid"
     static let settings = "settings"
     static let temporarySuffix = ".tmp"
 
-    enum Kind: Equatable {
+    package enum Kind: Equatable, Sendable {
         case segment(SegmentNumber)
         case temporary
         case reserve(Int)
@@ -29,21 +29,21 @@ package enum FileNames {
     static func report(_ epoch: Epoch) -> String { "report-" + hex16(epoch.rawValue) }
 
     /// The epoch of the opening that a report is of; nil for a name that does not say.
-    static func reportEpoch(_ name: String) -> Epoch? {
+    package static func reportEpoch(_ name: String) -> Epoch? {
         guard name.hasPrefix("report-"), name.utf8.count == 23, let value = UInt64(name.dropFirst(7), radix: 16)
         else { return nil }
         return Epoch(value)
     }
 
     /// Where a set-aside copy was taken from; the beginning of everything for a name that does not say.
-    static func setAsidePlace(_ name: String) -> LSN {
+    package static func setAsidePlace(_ name: String) -> LSN {
         let parts = name.split(separator: "-")
         guard parts.count == 3, let segment = UInt64(parts[1], radix: 16), let offset = UInt64(parts[2], radix: 16)
         else { return LSN(segment: SegmentNumber(0), offset: 0) }
         return LSN(segment: SegmentNumber(segment), offset: offset)
     }
 
-    static func kind(of name: String) -> Kind {
+    package static func kind(of name: String) -> Kind {
         switch name {
         case checkpoint: return .checkpoint
         case pid: return .pid

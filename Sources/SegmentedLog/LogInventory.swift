@@ -1,17 +1,17 @@
-internal import FileIO
-internal import LogFormat
+package import FileIO
+package import LogFormat
 
 /// What lies in a log's directory, by name and, where it was looked at, by identity.
-struct LogInventory {
-    var segments: [SegmentNumber] = []
-    var temporaries: [String] = []
-    var reserves: Set<Int> = []
-    var setAside: [String] = []
-    var reports: [String] = []
-    var foreign: [String] = []
-    var hasCheckpoint = false
+package struct LogInventory: Sendable {
+    package var segments: [SegmentNumber] = []
+    package var temporaries: [String] = []
+    package var reserves: Set<Int> = []
+    package var setAside: [String] = []
+    package var reports: [String] = []
+    package var foreign: [String] = []
+    package var hasCheckpoint = false
 
-    init(_ directory: any StorageDirectory) throws(FileError) {
+    package init(_ directory: any StorageDirectory) throws(FileError) {
         for name in try directory.list() {
             switch FileNames.kind(of: name) {
             case .segment(let number): segments.append(number)
@@ -28,8 +28,13 @@ struct LogInventory {
         segments.sort()
     }
 
+    /// Of one file that is looked at alone: itself, where its name is a segment's.
+    package init(only name: String) {
+        if case .segment(let number) = FileNames.kind(of: name) { segments = [number] } else { foreign = [name] }
+    }
+
     /// Nothing here was ever a log: at most settings and files under spare names, from a creation that a crash cut short.
-    var isVirgin: Bool {
+    package var isVirgin: Bool {
         segments.isEmpty && !hasCheckpoint && setAside.isEmpty && reports.isEmpty
             && reserves.isEmpty
     }

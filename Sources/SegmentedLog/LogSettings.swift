@@ -20,7 +20,7 @@ public struct LogSettings: Equatable, Sendable {
         return read(in: directory)
     }
 
-    static func read(in directory: any StorageDirectory) -> LogSettings? {
+    package static func read(in directory: any StorageDirectory) -> LogSettings? {
         directory.contents(of: FileNames.settings, atMost: SpaceBudget.pageBytes)
             .flatMap { LogSettings(text: String(decoding: $0, as: UTF8.self)) }
     }

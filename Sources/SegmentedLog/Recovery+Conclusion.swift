@@ -60,7 +60,8 @@ extension Recovery {
                 ?? EpochStart(epoch: base.snapshot.epoch, nonce: base.snapshot.nonce),
             eras: judge.view.ledger.openings.map {
                 Era(from: $0.lsn, start: EpochStart(epoch: $0.epoch, nonce: $0.nonce))
-            }, openings: judge.view.ledger.openings.map(\.stated), highestEpoch: highestEpoch,
+            }, openings: judge.view.ledger.openings.map(\.stated),
+            ledger: judge.view.ledger, decisions: judge.decisions, highestEpoch: highestEpoch,
             highestNumber: highestNumber, tailSegment: judge.tailSegment,
             mustStartFresh: judge.mustStartFresh || jump || hidesLater, carried: judge.carried, newLosses: newLosses,
             missing: missing,

@@ -29,6 +29,8 @@ struct Recovery {
         var eras: [Era]
         /// Those, and of earlier ones those that identities state: what they cut off may stand in files that nobody looks at now.
         var openings: [EpochOpening]
+        var ledger: EpochLedger
+        var decisions: [TailDecision]
         var highestEpoch: Epoch
         var highestNumber: SegmentNumber
         var tailSegment: ScannedSegment?

@@ -1,3 +1,5 @@
+package import LogFormat
+
 /// What recovery does at the first position that it has not judged yet: a table, kept as data so that it can be read,
 /// printed, and proven complete (a test matches every combination with exactly one row). Idea: TigerBeetle's journal
 /// recovery table.
@@ -38,6 +40,30 @@ struct TailSituation: Hashable, Sendable {
     /// Whether any valid statement proves that bytes beyond this position were durable.
     var vouched: Bool
     var beyond: Beyond
+}
+
+/// What the table said about a place that is no frame which counts.
+package struct TailDecision: Sendable, Hashable {
+    package var lsn: LSN
+    /// The row of the table.
+    package var row: String
+    /// What stood there, what was accepted before it, whether anything vouches for it, and what counts beyond it; the words of
+    /// DESIGN.md, chapter 6.
+    package var found: String
+    package var previous: String
+    package var isVouchedFor: Bool
+    package var beyond: String
+    package var action: String
+
+    init(_ situation: TailSituation, _ row: TailRow, at lsn: LSN) {
+        self.lsn = lsn
+        self.row = row.name
+        found = "\(situation.found)"
+        previous = "\(situation.previous)"
+        isVouchedFor = situation.vouched
+        beyond = "\(situation.beyond)"
+        action = "\(row.action)"
+    }
 }
 
 /// What to do there.

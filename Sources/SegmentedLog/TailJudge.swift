@@ -32,6 +32,9 @@ struct TailJudge {
     /// The segment of the last frame that was accepted.
     private var lastAccepted: SegmentNumber?
     private(set) var recordedLosses: Set<DamagedRange> = []
+    /// What was decided where no frame that counts stands, for whoever asks why; the first ones of very many.
+    private(set) var decisions: [TailDecision] = []
+    private static let mostDecisions = 1024
     /// Accepted frames that are not known to be durable where they stand.
     private(set) var carried: [ReplayedFrame] = []
 
@@ -96,9 +99,12 @@ struct TailJudge {
                     continue
                 }
             #endif
-            let row = TailTable.row(
-                for: TailSituation(
-                    found: found, previous: previous, vouched: isVouched, beyond: outlook.beyond))
+            let situation = TailSituation(
+                found: found, previous: previous, vouched: isVouched, beyond: outlook.beyond)
+            let row = TailTable.row(for: situation)
+            if row.action != .accept, decisions.count < Self.mostDecisions {
+                decisions.append(TailDecision(situation, row, at: lsn))
+            }
             report.rows[row.name, default: 0] += 1
             if let header, row.action == .accept {
                 try accept(header, at: lsn, in: window, replay)

@@ -1,0 +1,50 @@
+internal import Glibc
+
+/// Who holds the lock of a directory, asked without taking it: whoever opens the directory at that moment is not disturbed.
+///
+/// From `/proc/locks`, which lists the `flock` locks of all processes that this one can see. Nothing is decided by it: a lock in
+/// another container may not be listed, and on some file systems (btrfs) the device number there is another one than `stat`
+/// gives, so the inode alone has to do.
+package enum LockHolder {
+    /// The process that holds an exclusive lock on the directory; nil when none is listed.
+    package static func process(of directory: any StorageDirectory) -> Int32? {
+        guard let status = try? directory.status(of: "."), let text = contents(of: "/proc/locks") else { return nil }
+        let isDeviceTold = (try? directory.volume())?.fileSystemName != "btrfs"
+        for line in text.split(separator: "\n") {
+            // 1: FLOCK  ADVISORY  WRITE 4711 fe:01:524301 0 EOF
+            let words = line.split(separator: " ")
+            guard words.count >= 6, words[1] == "FLOCK", words[3] == "WRITE", let process = Int32(words[4]) else {
+                continue
+            }
+            let place = words[5].split(separator: ":")
+            guard place.count == 3, UInt64(place[2]) == status.inode else { continue }
+            if isDeviceTold {
+                guard let major = UInt64(place[0], radix: 16), let minor = UInt64(place[1], radix: 16),
+                    status.device == Self.device(major, minor)
+                else { continue }
+            }
+            return process
+        }
+        return nil
+    }
+
+    /// As `makedev` puts them together.
+    private static func device(_ major: UInt64, _ minor: UInt64) -> UInt64 {
+        (major & 0xfff) << 8 | (major & ~0xfff) << 32 | (minor & 0xff) | (minor & ~0xff) << 12
+    }
+
+    private static func contents(of path: String) -> String? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count < 16 << 20 {
+            let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
