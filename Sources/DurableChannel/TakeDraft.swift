@@ -84,7 +84,7 @@ final class TakeDraft: @unchecked Sendable {
     func commit() throws(ChannelError) {
         precondition(!isFinished, "the transaction is over")
         guard !ranges.isEmpty || !bookmarks.isEmpty else { return end() }
-        let commit: TakeCommit
+        var commit: TakeCommit
         do throws(ChannelError) {
             commit = try prepare()
         } catch {
@@ -100,13 +100,36 @@ final class TakeDraft: @unchecked Sendable {
             }
         #endif
         do throws(LogError) {
-            let receipt = try channel.log.append(commit.frames)
+            let receipt = try append(&commit)
             committed(commit, receipt)
         } catch {
             failed(commit, error)
             throw ChannelError(error)
         }
         channel.retirement.checkIfUseful()
+    }
+
+    /// How long is waited for a reserve to come back, each time that none is there, in nanoseconds.
+    private static let pauses: [UInt64] = [0, 1_000_000, 10_000_000, 50_000_000, 100_000_000]
+
+    /// A full log has room for takes: two reserves in turn, and the one that is full goes when all its records are in a snapshot. A
+    /// snapshot covers no more than what was durable when the oldest commit under way began: a thread that was held up between that
+    /// and its append keeps the reserve itself, while others fill the second one. So where it is refused nothing is written, and
+    /// it begins once more, from here.
+    private func append(_ commit: inout TakeCommit) throws(LogError) -> AppendReceipt {
+        for pause in Self.pauses {
+            do throws(LogError) { return try channel.log.append(commit.frames) } catch {
+                guard error.code == .full else { throw error }
+            }
+            let ticket = commit.ticket
+            commit.ticket = ledger.lock.withLock {
+                ledger.state.endCommit(ticket, nil)
+                return ledger.state.beginCommit()
+            }
+            channel.log.retireWhatIsLeft()
+            _ = channel.runtime.wait(for: WaitCell(), timeout: pause)
+        }
+        return try channel.log.append(commit.frames)
     }
 
     private struct TakeCommit {

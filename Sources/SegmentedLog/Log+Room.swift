@@ -71,8 +71,8 @@ extension Log {
         pump()
     }
 
-    /// Segments without events, and those that an earlier attempt has left behind.
-    func retireWhatIsLeft() {
+    /// Segments without events, and those that an earlier attempt has left behind, are let go, in the background.
+    package func retireWhatIsLeft() {
         let (unneeded, isLeft) = lock.withLock {
             (state.retirableWithoutLeave(), !state.leaving.isEmpty && state.retirementsUnderWay == 0)
         }
