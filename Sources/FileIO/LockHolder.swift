@@ -48,3 +48,26 @@ package enum LockHolder {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+
+extension LockHolder {
+    /// How another process has a file open for writing, from `/proc`; nil where that cannot be seen.
+    package static func writeMethod(of file: FileStatus, in process: Int32) -> WriteMethod? {
+        for descriptor in 3..<1024 {
+            let path = "/proc/\(process)/fd/\(descriptor)"
+            var found = stat()
+            guard unsafe stat(path, &found) == 0 else { continue }
+            guard UInt64(found.st_dev) == file.device, UInt64(found.st_ino) == file.inode,
+                let text = contents(of: "/proc/\(process)/fdinfo/\(descriptor)"),
+                let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags:") }),
+                let word = line.split(separator: "\t").last, let flags = Int32(word, radix: 8),
+                flags & O_ACCMODE != O_RDONLY
+            else { continue }
+            let isDirect = flags & 0o40000 != 0
+            let isSynced = flags & O_DSYNC != 0
+            // The second descriptor of a file that is written directly is for reading through the cache.
+            if isDirect { return .directSynced }
+            if isSynced { return .synced }
+        }
+        return nil
+    }
+}

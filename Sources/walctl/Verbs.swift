@@ -10,8 +10,11 @@ struct Verb: Sendable {
 }
 
 private let verbs: [Verb] = [
+    Verb(table: statusVerb) { try $0.status() },
     Verb(table: inspectVerb) { try $0.inspect() },
     Verb(table: verifyVerb) { try $0.verify() },
+    Verb(table: eventsVerb) { try $0.events() },
+    Verb(table: checkpointVerb) { try $0.checkpoint() },
 ]
 
 /// What a verb does.
