@@ -124,6 +124,12 @@ let package = Package(
                 "TestSupport",
             ],
             swiftSettings: tests),
+        .testTarget(
+            name: "InspectionTests",
+            dependencies: [
+                "Inspection", "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "CrashHarness",
+                "TestSupport",
+            ], swiftSettings: tests),
         .testTarget(name: "SluiceTests", dependencies: ["sluice", "TestSupport"], swiftSettings: tests),
     ]
 )

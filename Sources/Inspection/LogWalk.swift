@@ -76,6 +76,10 @@ package struct LogWalk {
             return try visit(.unread(segment, ChannelError(error))).orGoOn
         }
         segment.note(scan, inspection)
+        if inspection.file == nil, let life = scan.life, let other = inspection.stranger(life, under: segment) {
+            segment.role = segment.entry == nil ? .foreign : segment.role
+            return try visit(.unread(segment, ChannelError(.damaged, other))).orGoOn
+        }
         guard scan.life != nil else {
             return try visit(
                 .unread(
@@ -276,6 +280,14 @@ extension LogInspection {
         }
         guard let end = view.base(after: number) else { return true }
         return entry.baseSequence < range.end && end > range.first
+    }
+
+    /// What a file is that bears a segment's name and is not that segment; nil for one that is. Its frames are no part of the log
+    /// where they stand; the file can be looked at alone.
+    func stranger(_ life: SegmentLife, under segment: WalkedSegment) -> String? {
+        guard life.segment != segment.number || (view != nil && life.logUUID != view?.logUUID) else { return nil }
+        return "\(segment.name) is segment \(life.segment) of log \(life.logUUID), and no part of this log under that name; look at it "
+            + "alone (walctl inspect FILE), or move it away"
     }
 
     /// What its frames' checksums are seeded with, where its own identity need not say it.

@@ -116,7 +116,8 @@ package struct Verification {
         guard verdict.segment.role.isPartOfLog else { return }
         let number = verdict.segment.number ?? SegmentNumber(0)
         let isLater = verdict.error?.code == .newerVersion
-        let isUnreadable = verdict.error?.fileError?.reason == .inputOutput
+        // Also where something that is no file stands under its name: takes that come to it are refused until it is moved away.
+        let isUnreadable = verdict.error?.fileError.map { $0.reason != .notFound } ?? false
         var sequences: SequenceRange?
         if let entry = verdict.segment.entry, entry.holdsEvents, let end = inspection.view?.base(after: number) {
             sequences = SequenceRange(first: entry.baseSequence, end: max(end, entry.baseSequence))
