@@ -6,10 +6,11 @@ internal import Glibc
 /// another container may not be listed, and on some file systems (btrfs) the device number there is another one than `stat`
 /// gives, so the inode alone has to do.
 package enum LockHolder {
-    /// The process that holds an exclusive lock on the directory; nil when none is listed.
-    package static func process(of directory: any StorageDirectory) -> Int32? {
-        guard let status = try? directory.status(of: "."), let text = contents(of: "/proc/locks") else { return nil }
-        let isDeviceTold = (try? directory.volume())?.fileSystemName != "btrfs"
+    /// The process that holds an exclusive lock on the directory at a path; nil when none is listed.
+    package static func process(ofDirectoryAt path: String, on volume: VolumeStatus?) -> Int32? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, let text = contents(of: "/proc/locks") else { return nil }
+        let isDeviceTold = volume?.fileSystemName != "btrfs"
         for line in text.split(separator: "\n") {
             // 1: FLOCK  ADVISORY  WRITE 4711 fe:01:524301 0 EOF
             let words = line.split(separator: " ")
@@ -17,10 +18,10 @@ package enum LockHolder {
                 continue
             }
             let place = words[5].split(separator: ":")
-            guard place.count == 3, UInt64(place[2]) == status.inode else { continue }
+            guard place.count == 3, UInt64(place[2]) == UInt64(status.st_ino) else { continue }
             if isDeviceTold {
                 guard let major = UInt64(place[0], radix: 16), let minor = UInt64(place[1], radix: 16),
-                    status.device == Self.device(major, minor)
+                    UInt64(status.st_dev) == Self.device(major, minor)
                 else { continue }
             }
             return process

@@ -67,7 +67,10 @@ package struct LogInspection: Sendable {
         self.path = path
         self.directory = directory
         self.file = file
-        process = file == nil ? LockHolder.process(of: opened) : nil
+        // Only the kernel's own files have locks that it knows of.
+        process =
+            file == nil && fileSystem is LinuxFileSystem
+            ? LockHolder.process(ofDirectoryAt: path, on: try? opened.volume()) : nil
         do throws(FileError) {
             if let file { inventory = LogInventory(only: file) } else { inventory = try LogInventory(directory) }
         } catch {
