@@ -71,21 +71,24 @@ package struct LogInspection: Sendable {
         process =
             file == nil && fileSystem is LinuxFileSystem
             ? LockHolder.process(ofDirectoryAt: path, on: try? opened.volume()) : nil
+        let listed: LogInventory
         do throws(FileError) {
-            if let file { inventory = LogInventory(only: file) } else { inventory = try LogInventory(directory) }
+            if let file { listed = LogInventory(only: file) } else { listed = try LogInventory(directory) }
         } catch {
             throw ChannelError(.fileOperation, "\(path) cannot be listed", fileError: error)
         }
         settings = file == nil ? LogSettings.read(in: directory) : nil
         guard file == nil else {
             (view, channel, refusal, opens, replayed) = (nil, nil, nil, [], (0, 0))
-            (findings, isSteady) = ([], true)
+            (findings, isSteady, inventory) = ([], true, listed)
             return
         }
         let (pass, found, isSteady) = Self.steadyPass(directory, clock: clock, isInUse: process != nil)
         (view, channel, refusal) = (pass.view, pass.channel, pass.refusal)
         (opens, replayed) = (pass.opens, (pass.storedBytes, pass.rawBytes))
         (findings, self.isSteady) = (found, isSteady)
+        // What it was judged by: names come and go.
+        inventory = pass.view?.inventory ?? listed
     }
 
     private static func parts(_ path: String) -> (parent: String, name: String)? {

@@ -46,6 +46,8 @@ package struct LogWalk {
     private var durable = DurableThrough.nothing
     private var expected = EventSequence(1)
     private var epoch = Epoch(0)
+    /// A segment was let go while it was read, or before: what comes next does not follow what came before.
+    private var isInterrupted = false
 
     package mutating func run(_ visit: (Item) throws -> Step) throws {
         durable = inspection.view?.report.provenThrough ?? .nothing
@@ -72,7 +74,10 @@ package struct LogWalk {
                 segmentBytes: segment.entry.map { UInt64($0.segmentBytes) })
         } catch {
             // Let go between the listing and now.
-            if inspection.isInUse, error.fileError?.reason == .notFound { return try visit(.recycled(segment)) }
+            if inspection.isInUse, error.fileError?.reason == .notFound {
+                isInterrupted = true
+                return try visit(.recycled(segment))
+            }
             return try visit(.unread(segment, ChannelError(error))).orGoOn
         }
         segment.note(scan, inspection)
@@ -114,7 +119,10 @@ package struct LogWalk {
                 end = place + UInt64(header.frameBytes)
             case .hole(let range, _), .rest(let range):
                 if inspection.isInUse {
-                    guard scan.isCurrent else { return try visit(.recycled(segment)).orGoOn }
+                    guard scan.isCurrent else {
+                        isInterrupted = true
+                        return try visit(.recycled(segment)).orGoOn
+                    }
                     // A write may have been under way when this place was read.
                     if patience > 0, mayBeWritten(piece, segment) {
                         patience -= 1
@@ -181,10 +189,11 @@ package struct LogWalk {
         if verdict == .valid {
             if header.durableThrough.lsn > durable.lsn { durable = header.durableThrough }
             epoch = max(epoch, header.epoch)
-            if header.baseSequence > expected, expected > EventSequence(1) || segment.entry != nil {
+            if header.baseSequence > expected, !isInterrupted, expected > EventSequence(1) || segment.entry != nil {
                 missing = SequenceRange(first: expected, end: header.baseSequence)
             }
             expected = max(expected, header.endSequence)
+            isInterrupted = false
         }
         return WalkedFrame(
             segment: segment, lsn: lsn, header: header, verdict: verdict, missingBefore: missing, scan: scan)
