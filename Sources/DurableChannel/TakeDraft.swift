@@ -94,7 +94,7 @@ final class TakeDraft: @unchecked Sendable {
         end()
         #if PlantedBugs
             if PlantedBug.acknowledgeTakeBeforeSync.isPlanted {
-                return channel.log.submit(commit.frames) { [self] answer in
+                return channel.log.submit(commit.frames) { [self, commit] answer in
                     do throws(LogError) { committed(commit, try answer.get()) } catch { failed(commit, error) }
                 }
             }
