@@ -127,9 +127,14 @@ let package = Package(
         .testTarget(
             name: "InspectionTests",
             dependencies: [
-                "Inspection", "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO", "CrashHarness",
+                "Inspection", "DurableChannel", "SegmentedLog", "LogFormat", "FileIO", "SimulatedFileIO",
+                "CrashHarness",
                 "TestSupport",
             ], swiftSettings: tests),
+        .testTarget(
+            name: "WalctlTests",
+            dependencies: ["walctl", "DurableChannel", "LogFormat", "SimulatedFileIO", "CrashHarness", "TestSupport"],
+            exclude: ["Golden"], swiftSettings: tests),
         .testTarget(name: "SluiceTests", dependencies: ["sluice", "TestSupport"], swiftSettings: tests),
     ]
 )

@@ -212,7 +212,7 @@ package struct LogWalk {
 
     // MARK: Holes
 
-    private func hole(
+    private mutating func hole(
         _ range: Range<UInt64>, _ flaw: SegmentScan.Flaw, _ segment: WalkedSegment, _ scan: SegmentScan
     ) -> WalkedHole {
         let verdict = verdict(range, flaw, segment, scan)
@@ -225,6 +225,7 @@ package struct LogWalk {
                 end = inspection.view?.base(after: entry.number) ?? expected
             }
             sequences = SequenceRange(first: expected, end: max(expected, end))
+            expected = max(expected, end)
         }
         return WalkedHole(
             segment: segment, range: range, verdict: verdict, flaw: flaw, sequences: sequences, scan: scan)
@@ -295,7 +296,8 @@ extension LogInspection {
     /// where they stand; the file can be looked at alone.
     func stranger(_ life: SegmentLife, under segment: WalkedSegment) -> String? {
         guard life.segment != segment.number || (view != nil && life.logUUID != view?.logUUID) else { return nil }
-        return "\(segment.name) is segment \(life.segment) of log \(life.logUUID), and no part of this log under that name; look at it "
+        return
+            "\(segment.name) is segment \(life.segment) of log \(life.logUUID), and no part of this log under that name; look at it "
             + "alone (walctl inspect FILE), or move it away"
     }
 

@@ -77,6 +77,7 @@ extension OpeningReport {
     var json: JSON {
         .object([
             ("epoch", .whole(epoch.rawValue)), ("time", .whole(time)),
+            ("created", .optional(created.map(JSON.flag))),
             ("was_closed_cleanly", .optional(wasClosedCleanly.map(JSON.flag))),
             ("lost_events", .optional(lost.map(JSON.whole))),
             ("damaged_ranges", .optional(damagedRanges.map(JSON.whole))),

@@ -224,6 +224,8 @@ extension StatusReport.Space {
 /// What an earlier opening has said that it found: a file `report-...` of the directory.
 package struct OpeningReport: Sendable {
     package var epoch: Epoch
+    /// It made the channel.
+    package var created: Bool?
     package var wasClosedCleanly: Bool?
     /// Events that it found lost.
     package var lost: UInt64?
@@ -258,6 +260,7 @@ package struct OpeningReport: Sendable {
 
     private mutating func note(_ json: JSON) {
         let recovery = json["recovery"]
+        created = recovery?["created"]?.flag
         wasClosedCleanly = recovery?["wasClosedCleanly"]?.flag
         damagedRanges = recovery?["losses"]?["count"]?.whole
         milliseconds = recovery?["totalNanoseconds"]?.whole.map { $0 / 1_000_000 }

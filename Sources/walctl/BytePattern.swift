@@ -4,6 +4,7 @@ import Glibc
 /// bytes of zero are bytes like others.
 @safe final class BytePattern {
     private let expression: UnsafeMutablePointer<regex_t>
+    private var isCompiled = false
 
     /// - Throws: what `describe` makes of the library's words.
     init<E: Error>(_ text: String, describe: (String) -> E) throws(E) {
@@ -13,14 +14,14 @@ import Glibc
         guard failure == 0 else {
             var words = [CChar](repeating: 0, count: 256)
             _ = unsafe regerror(failure, expression, &words, words.count)
-            unsafe expression.deallocate()
             let text = words.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
             throw describe(String(decoding: text, as: UTF8.self))
         }
+        isCompiled = true
     }
 
     deinit {
-        unsafe regfree(expression)
+        if isCompiled { unsafe regfree(expression) }
         unsafe expression.deallocate()
     }
 

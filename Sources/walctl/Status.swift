@@ -243,7 +243,11 @@ private struct StatusText {
         for opening in report.openings.prefix(3) {
             var words = "epoch \(opening.epoch), \(Units.ago(opening.time, now))"
             if let flaw = opening.flaw { words += ": its report is not valid: \(flaw)" }
-            if let clean = opening.wasClosedCleanly { words += clean ? ", after a clean close" : ", after a crash" }
+            if opening.created == true {
+                words += ", made the channel"
+            } else if let clean = opening.wasClosedCleanly {
+                words += clean ? ", after a clean close" : ", after a crash"
+            }
             if let milliseconds = opening.milliseconds { words += ", took \(milliseconds) ms" }
             if let lost = opening.lost, lost > 0 { words += ", \(count(lost)) events lost" }
             add("opening", words)

@@ -118,6 +118,8 @@ extension Verification {
             "\(frames) frames, \(events) events, \(Units.bytes(checkedBytes)) looked at\(isSample ? " (not everything)" : "")"
         var lines: [String] = []
         switch outcome {
+        case _ where inspection.refusal != nil:
+            lines.append("the channel does not open: \(sum)")
         case .clean: lines.append("clean: \(sum)")
         case .tornTail:
             lines.append("clean, with a torn tail: \(sum)")
@@ -127,7 +129,7 @@ extension Verification {
         case .damaged:
             lines.append("damaged, and every event that waits is there: \(sum)")
             lines.append(
-                "the channel opens and goes on; walctl explain DIR PLACE says what stands at a place, walctl repair DIR what can be done"
+                "the channel opens and goes on as it is; walctl inspect DIR --segment N --hex shows what stands at a place"
             )
         case .eventsLost:
             lines.append("events are lost: \(sum)")
@@ -136,7 +138,8 @@ extension Verification {
             }
             if lostEvents.count > 20 { lines.append("  ... and \(lostEvents.count - 20) more ranges") }
             lines.append(
-                "the channel opens, counts them as lost, and goes on; walctl repair DIR says what can be done before")
+                "the channel opens, counts them as lost, keeps a copy of what is damaged (aside-...), and goes on; copy the directory before, if a disk or a backup may still give what is missing"
+            )
         }
         if !unreadableEvents.isEmpty {
             lines.append(

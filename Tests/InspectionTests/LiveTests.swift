@@ -31,7 +31,9 @@ import Testing
                 do throws(ChannelError) {
                     if index < 2 {
                         var put = try channel.beginPut()
-                        for event in 0..<20 { try put.append(body: Array("event \(event) of some length or other".utf8)) }
+                        for event in 0..<20 {
+                            try put.append(body: Array("event \(event) of some length or other".utf8))
+                        }
                         try put.commit()
                     } else {
                         let take = try channel.beginTake(maxEvents: 35, waitingUpTo: .milliseconds(20))
@@ -98,7 +100,9 @@ import Testing
                     case .frame(let frame):
                         let base = frame.header.baseSequence.rawValue
                         if frame.header.eventCount > 0 {
-                            if let next, base != next, !isBehindGap || base < next { wrong.append("\(base) behind \(next)") }
+                            if let next, base != next, !isBehindGap || base < next {
+                                wrong.append("\(base) behind \(next)")
+                            }
                             isBehindGap = false
                             next = frame.header.endSequence.rawValue
                             seen += UInt64(frame.header.eventCount)

@@ -19,7 +19,8 @@ import Testing
 
     private static func open(_ process: SimulatedProcess) throws(ChannelError) -> FileChannel {
         try FileChannel.open(
-            at: SomeLog.path, configuration: SomeLog.configuration, fileSystem: process.fileSystem, runtime: process.runtime)
+            at: SomeLog.path, configuration: SomeLog.configuration, fileSystem: process.fileSystem,
+            runtime: process.runtime)
     }
 
     private static func fingerprint(_ disk: SimulatedDisk) -> [String: [UInt8]?] {
@@ -33,7 +34,9 @@ import Testing
         for kind in 0..<4 {
             // What the disk does not give is no part of its copy.
             let damage = UInt64(seed * 16 + kind)
-            guard let (disk, words) = log.damaged(seed: damage), let (other, _) = log.damaged(seed: damage) else { continue }
+            guard let (disk, words) = log.damaged(seed: damage), let (other, _) = log.damaged(seed: damage) else {
+                continue
+            }
             try Self.compare(disk, other, words)
         }
     }
@@ -71,8 +74,11 @@ import Testing
         let lost = channel.metrics.lostEvents - lostBefore
         if !unreadable {
             let said = verification.lostEvents.reduce(0) { $0 + $1.count }
-            #expect(said == lost, "\(words): \(verification.lostEvents) were said to be lost, \(lost) were; \(found.losses)")
-            #expect((verification.outcome == .eventsLost) == (lost > 0), "\(words): \(verification.outcome), \(lost) lost")
+            #expect(
+                said == lost, "\(words): \(verification.lostEvents) were said to be lost, \(lost) were; \(found.losses)"
+            )
+            #expect(
+                (verification.outcome == .eventsLost) == (lost > 0), "\(words): \(verification.outcome), \(lost) lost")
         }
         try? channel.close()
     }

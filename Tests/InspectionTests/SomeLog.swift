@@ -25,7 +25,8 @@ struct SomeLog {
         let lives = Int.random(in: 1...3, using: &random)
         for life in 0..<lives {
             let channel = try FileChannel.open(
-                at: Self.path, configuration: Self.configuration, fileSystem: process.fileSystem, runtime: process.runtime)
+                at: Self.path, configuration: Self.configuration, fileSystem: process.fileSystem,
+                runtime: process.runtime)
             var open: [TakeHolder] = []
             for step in 0..<Int.random(in: 5...60, using: &random) {
                 try Self.work(on: channel, &open, step, &random)
@@ -40,7 +41,9 @@ struct SomeLog {
                 disk = process.disk.clone()
                 return
             }
-            process = ending == 1 ? process.afterKill(seed: seed &+ UInt64(life)) : process.afterPowerCut(seed: seed &+ UInt64(life))
+            process =
+                ending == 1
+                ? process.afterKill(seed: seed &+ UInt64(life)) : process.afterPowerCut(seed: seed &+ UInt64(life))
         }
         disk = process.disk.clone()
     }

@@ -30,16 +30,7 @@ final class Program {
         case closed
     }
 
-    /// Beside the bundle of the tests.
-    static let path: String = {
-        let places = [link("/proc/self/exe")] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
-        for place in places {
-            let directory = place.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
-                separator: "/")
-            if unsafe access("\(directory)/sluice", X_OK) == 0 { return "\(directory)/sluice" }
-        }
-        return "sluice is not beside \(places)"
-    }()
+    static let path = BuiltProgram.path("sluice")
 
     let process: pid_t
     private let inputEnd: Int32
@@ -216,14 +207,6 @@ final class Program {
 
     static func run(_ arguments: [String], in directory: String, input: [UInt8] = []) -> Result {
         Program(arguments, in: directory, input: .bytes(input)).finish()
-    }
-
-    private static func link(_ path: String) -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-            unsafe readlink(path, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
-        }
-        return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
     }
 }
 
