@@ -15,6 +15,7 @@ private let verbs: [Verb] = [
     Verb(table: verifyVerb) { try $0.verify() },
     Verb(table: eventsVerb) { try $0.events() },
     Verb(table: checkpointVerb) { try $0.checkpoint() },
+    Verb(table: explainVerb) { try $0.explain() },
 ]
 
 /// What a verb does.
@@ -150,6 +151,19 @@ private let checkpointVerb = VerbTable(
     options: [formatOption, deviceOption],
     examples: [
         ("walctl checkpoint /var/lib/sluice/web", "where an opening would begin, and what it would find known there")
+    ])
+
+private let explainVerb = VerbTable(
+    name: "explain", operands: ["DIR|SEGMENT", "PLACE"],
+    summary: "what lies at a place, and why it is judged valid, torn, damaged or stale: each rule with its outcome",
+    options: [formatOption, deviceOption],
+    examples: [
+        (
+            "walctl explain /var/lib/sluice/web 1f/2a00",
+            "a place as logs and reports print it, segment and offset in hexadecimal"
+        ),
+        ("walctl explain /var/lib/sluice/web 4711", "an event: the frame that holds it, or what became of it"),
+        ("walctl explain /var/lib/sluice/web checkpoint:0", "a byte of a file"),
     ])
 
 extension FrameType {

@@ -129,7 +129,7 @@ extension Verification {
         case .damaged:
             lines.append("damaged, and every event that waits is there: \(sum)")
             lines.append(
-                "the channel opens and goes on as it is; walctl inspect DIR --segment N --hex shows what stands at a place"
+                "the channel opens and goes on as it is; walctl explain DIR PLACE says what stands there, and why it is judged so"
             )
         case .eventsLost:
             lines.append("events are lost: \(sum)")

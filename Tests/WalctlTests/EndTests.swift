@@ -35,7 +35,7 @@ import Testing
 
     @Test func everyVerbHelpsWithAnExample() throws {
         try Self.with(nil) { _, run in
-            for verb in ["status", "inspect", "verify", "events", "checkpoint"] {
+            for verb in ["status", "inspect", "verify", "events", "checkpoint", "explain"] {
                 let result = run([verb, "--help"])
                 #expect(result.code == 0)
                 #expect(result.output.contains("examples:\n  walctl \(verb) "), "\(result.output)")
@@ -52,7 +52,10 @@ import Testing
                 (["inspect", path, "--segment", "0"], "--segment 0"),
                 (["events", path, "--from", "9", "--to", "3"], "--from is behind --to"),
                 (["events", path, "--grep", "["], "--grep ["),
-                (["verify", path, "--deep"], "--deep"), (["status", path, "--format", "xml"], "--format xml"),
+                (["verify", path, "--deep"], "--deep"), (["explain", path, "here"], "here is no place"),
+                (["explain", path, "9999"], "was never put"),
+                (["explain", path, "ff/2000"], "segment ff is not there"),
+                (["status", path, "--format", "xml"], "--format xml"),
             ] {
                 let result = run(words)
                 #expect(result.code == 64, "\(words)")

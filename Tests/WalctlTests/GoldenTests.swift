@@ -18,17 +18,33 @@ import Testing
 
     @Test(arguments: cases.indices) func everyAnswerIsAsItWas(_ index: Int) throws {
         let (log, verb, format) = Self.cases[index]
+        try Self.hold([verb], about: log, format, "\(log.rawValue)-\(verb)")
+    }
+
+    /// A frame, a torn end, a damaged event, an event of a segment that is gone, an identity, a checkpoint slot.
+    @Test(
+        arguments: [
+            (KnownLog.intact, "1/2300", "frame"), (.torn, "4/52b0", "end"), (.damaged, "90", "event"),
+            (.missing, "90", "gone"),
+            (.damaged, "4/0", "identity"), (.damaged, "checkpoint:0", "slot"),
+        ], ["text", "json"])
+    func everyExplanationIsAsItWas(_ place: (log: KnownLog, place: String, name: String), _ format: String) throws {
+        try Self.hold(
+            ["explain", place.place], about: place.log, format, "\(place.log.rawValue)-explain-\(place.name)")
+    }
+
+    /// Holds an answer against the file of that name.
+    private static func hold(_ words: [String], about log: KnownLog, _ format: String, _ name: String) throws {
         try TestFiles.withDirectory { directory in
             let path = directory + "/log"
             try log.write(to: path)
-            let result = Walctl([verb, path, "--format", format], in: directory)
+            let result = Walctl([words[0], path] + words.dropFirst() + ["--format", format], in: directory)
             let said =
-                "exit \(result.code ?? -1)\n" + Self.steady(result.output, path)
-                + (result.errors.isEmpty ? "" : "standard error:\n" + Self.steady(result.errors, path))
-            let file = "\(TestFiles.package)/Tests/WalctlTests/Golden/\(log.rawValue)-\(verb).\(format)"
+                "exit \(result.code ?? -1)\n" + steady(result.output, path)
+                + (result.errors.isEmpty ? "" : "standard error:\n" + steady(result.errors, path))
+            let file = "\(TestFiles.package)/Tests/WalctlTests/Golden/\(name).\(format)"
             if unsafe getenv("SLUICE_UPDATE_GOLDEN") != nil { _ = TestFiles.write(Array(said.utf8), to: file) }
-            let wanted = TestFiles.text(file)
-            #expect(said == wanted, "\(file) is not what walctl says now")
+            #expect(said == TestFiles.text(file), "\(file) is not what walctl says now")
         }
     }
 
