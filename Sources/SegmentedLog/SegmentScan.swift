@@ -120,31 +120,33 @@ package final class SegmentScan {
     package func next() -> Piece? {
         if let piece = waiting {
             waiting = nil
-            return step(over: piece)
+            switch piece {
+            case .frame(let header, let place): pass(header, at: place)
+            case .hole(let range, _), .rest(let range): offset = range.upperBound
+            }
+            return piece
         }
-        guard !isOver, let window, offset < window.end else { return nil }
-        let found = window.probe(at: offset, verifyingPayload: true)
-        if case .frame(let header) = found { return step(over: .frame(header, at: offset)) }
-        if let next = window.nextFrame(from: offset + 8) {
+        guard !isOver, let window, offset < end else { return nil }
+        let place = offset
+        let found = window.probe(at: place, verifyingPayload: true)
+        if case .frame(let header) = found {
+            pass(header, at: place)
+            return .frame(header, at: place)
+        }
+        if let next = window.nextFrame(from: place + 8) {
             waiting = .frame(next.header, at: next.offset)
-            return step(over: .hole(offset..<next.offset, Flaw(found)))
+            offset = next.offset
+            return .hole(place..<next.offset, Flaw(found))
         }
         isOver = true
         return last(found, window)
     }
 
-    private func step(over piece: Piece) -> Piece {
-        switch piece {
-        case .frame(let header, let place):
-            offset = place + UInt64(header.frameBytes)
-            if header.type == .seal {
-                isOver = true
-                if offset < end { waiting = .rest(offset..<end) }
-            }
-        case .hole(let range, _): offset = range.upperBound
-        case .rest(let range): offset = range.upperBound
-        }
-        return piece
+    private func pass(_ header: FrameHeader, at place: UInt64) {
+        offset = place + UInt64(header.frameBytes)
+        guard header.type == .seal else { return }
+        isOver = true
+        if offset < end { waiting = .rest(offset..<end) }
     }
 
     /// Nothing whole follows.
