@@ -65,8 +65,9 @@ package struct LogFollower {
             guard let header = header(in: scan, at: offset) else {
                 // Nothing yet, or not all of it; or the writer has gone on elsewhere after a failed write.
                 guard scan.isCurrent else { return .gone }
-                if let next = try oldest(notBefore: successor), hasFrames(next) {
-                    // What came before the next segment began was written before that was looked at.
+                let here = LSN(segment: number, offset: offset)
+                if let next = try oldest(notBefore: successor), isPast(here, in: next) {
+                    // What is stated to be durable was written before that was said.
                     if header(in: scan, at: offset) == nil { return .next(next) }
                 } else {
                     Pause.milliseconds(pollMilliseconds)
@@ -99,12 +100,13 @@ package struct LogFollower {
         }.min()
     }
 
-    private func hasFrames(_ number: SegmentNumber) -> Bool {
-        guard let scan = try? SegmentScan(FileNames.segment(number), in: inspection.directory),
-            case .frame? = scan.next()
-        else {
-            return false
+    /// Whether a later segment says that nothing is to come at a place: it states that more was durable, or a new epoch begins there.
+    /// (That it has frames says nothing: groups are in flight on both sides of a roll, and the later one may be there first.)
+    private func isPast(_ place: LSN, in segment: SegmentNumber) -> Bool {
+        guard let scan = try? SegmentScan(FileNames.segment(segment), in: inspection.directory) else { return false }
+        while case .frame(let header, _)? = scan.next() {
+            if header.type == .open || header.durableThrough.lsn > place { return true }
         }
-        return true
+        return false
     }
 }
