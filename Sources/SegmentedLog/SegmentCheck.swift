@@ -27,14 +27,16 @@ public struct SegmentCheck: Sendable {
 
     /// How many damaged ranges are kept.
     public static let mostRanges = 1_024
+    private static let windowBytes = 1 << 20
 
     /// Opens and reads the segment.
     ///
     /// Throws `fileOperation` when the file cannot be opened, `newerVersion`, and `damaged` when neither copy of the identity is
     /// valid, since no checksum of a frame can be computed without it. What the disk does not give counts as damaged.
     public init(_ number: SegmentNumber, in directory: any StorageDirectory) throws(LogError) {
-        let scan = try SegmentScan(FileNames.segment(number), in: directory)
-        guard let life = scan.life, life.segment == number else {
+        let scanned = try ScannedSegment.open(number, in: directory, source: .cache)
+        defer { try? scanned.file.close() }
+        guard let life = scanned.life, life.segment == number else {
             throw LogError(
                 .damaged,
                 "\(FileNames.segment(number)) in \(directory.path) has no valid identity of its own, so nothing in it can be "
@@ -42,24 +44,51 @@ public struct SegmentCheck: Sendable {
                 lsn: LSN(segment: number, offset: 0))
         }
         segment = number
-        identities = scan.copies.count { (try? $0.get()) != nil }
-        checkedBytes = SegmentScan.firstOffset
-        while let piece = scan.next() {
-            switch piece {
-            case .frame(let header, let place):
+        identities = scanned.copies.count
+        check(
+            SegmentWindow(
+                file: scanned.file, life: life, end: scanned.readableEnd, source: .cache, windowBytes: Self.windowBytes)
+        )
+    }
+
+    private mutating func check(_ window: SegmentWindow) {
+        var offset = UInt64(SpaceBudget.identityBytes)
+        while true {
+            let found = window.probe(at: offset, verifyingPayload: true)
+            if case .frame(let header) = found {
                 frames += 1
                 events += UInt64(header.eventCount)
-                checkedBytes = place + UInt64(header.frameBytes)
+                offset += UInt64(header.frameBytes)
+                checkedBytes = offset
                 if header.type == .seal { return }
-            case .hole(let range, _): note(range)
-            case .rest: break
+            } else if let next = window.nextFrame(from: offset + 8) {
+                note(offset..<next.offset)
+                offset = next.offset
+            } else {
+                noteEnd(found, at: offset, window)
+                checkedBytes = window.end
+                return
             }
         }
-        checkedBytes = scan.end
+    }
+
+    /// Nothing whole follows.
+    private mutating func noteEnd(_ found: SegmentWindow.Probe, at offset: UInt64, _ window: SegmentWindow) {
+        if case .badPayload(let header) = found {
+            note(offset..<max(offset + 1, min(offset + UInt64(header.frameBytes), window.end)))
+        } else if offset < window.end, window.missedSectors || found.isUnreadable,
+            !window.gives(from: offset, to: window.end)
+        {
+            note(offset..<window.end)
+        }
     }
 
     private mutating func note(_ range: Range<UInt64>) {
         damagedRanges += 1
         if damaged.count < Self.mostRanges { damaged.append(range) }
     }
+}
+
+extension SegmentWindow.Probe {
+    fileprivate var isUnreadable: Bool { if case .unreadable = self { true } else { false } }
 }
