@@ -58,6 +58,10 @@ import Testing
             "\"\($0.output.1)\": N"
         }
         text = text.replacing(#/("epoch": \d+, "time": )\d+/#) { "\($0.output.1)T" }
+        // A column is as wide as its widest age, which grows with the years.
+        if text.contains("written  ") || text.contains("durable through") {
+            text = text.replacing(#/ {2,}/#, with: "  ")
+        }
         return text.replacing(#/space         .*/#, with: "space         ...")
     }
 }
